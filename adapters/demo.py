@@ -1,0 +1,251 @@
+"""The main job from end to end on a sandbox CRM, over HTTP only, with the proof at the end."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from adapters import default_mapping, open_adapter
+from adapters.sandbox.demo_data import load_demo
+from adapters.sandbox.zoho import Credentials, Store, ZohoSandbox
+from connector.plan_model import RowStatus
+from connector.summary import apply_lines, example_rows, plan_lines, pull_lines
+from connector.sync import (
+    Context,
+    known_schema,
+    make_plan,
+    make_undo,
+    managed_tags,
+    run_apply,
+    running,
+)
+from connector.workspace import Workspace, load_workspace
+from connector.workspace_files import NewWorkspace, create_workspace
+
+# They open nothing outside of this process.
+_CREDENTIALS = {
+    name: value
+    for name, value in asdict(Credentials()).items()
+    if name in {"client_id", "client_secret", "refresh_token"}
+}
+_ACCOUNT_FIELDS = (
+    "Account_Name,Owner,Phone,Industry,Billing_Country,Billing_State,Customer_Status,Tag"
+)
+
+
+@dataclass(frozen=True)
+class DemoSettings:
+    """How large, in which language, and where to leave the workspace."""
+
+    customers: int = 10_000
+    language: str = "en"
+    keep: Path | None = None
+
+
+@dataclass(frozen=True)
+class DemoOutcome:
+    """The figures of one demo. `changes`, `applied` and `undone` count single writes (primitives);
+    `differences_after_undo` counts accounts and notes that are not as they were."""
+
+    workspace: Path
+    pulled: int
+    decided: int
+    undecided: int
+    changes: int
+    applied: int
+    second_apply_writes: int
+    undone: int
+    differences_after_undo: int
+    foreign_tags_touched: int
+    api_calls: int
+    seconds: float
+
+    @property
+    def proven(self) -> bool:
+        """Did everything hold that the demo claims?"""
+        return (
+            0 < self.changes == self.applied == self.undone
+            and self.second_apply_writes == 0
+            and self.differences_after_undo == 0
+            and self.foreign_tags_touched == 0
+        )
+
+    def payload(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "workspace"}
+
+
+def run_demo(settings: DemoSettings, say: Callable[[str], None]) -> DemoOutcome:
+    """Load a sandbox CRM, then pull, preview, apply, apply again, undo and compare."""
+    started = time.monotonic()
+    with _folder(settings.keep) as folder:
+        store = Store()
+        say(f"1/7  loading a sandbox CRM with {settings.customers:,} customers")
+        load_demo(store, customers=settings.customers, today=datetime.now(UTC).date())
+        with ZohoSandbox(store) as server:
+            say(f"     it speaks Zoho CRM v8 on {server.url}")
+            workspace = _make_workspace(folder, server.url, settings.language)
+            figures = _run(workspace, server, say)
+    return DemoOutcome(workspace=folder, **figures, seconds=round(time.monotonic() - started, 1))
+
+
+def _run(workspace: Workspace, server: ZohoSandbox, say: Callable[[str], None]) -> dict[str, int]:
+    context = Context(
+        workspace,
+        open_adapter(workspace),
+        progress=lambda line: say(f"     {line}"),
+        mapping=default_mapping(workspace.adapter),
+    )
+    managed = managed_tags(workspace)
+    visible = _VisibleState(server.url)
+    before = visible.read()
+    calls = len(server.requests)
+    with running(context, "demo") as journal:
+        say("2/7  pulling over HTTP, evaluating the starter policy")
+        planned = make_plan(context, journal)
+        pulled, plan = planned.pulled, planned.plan
+        assert pulled is not None  # noqa: S101 - planned online
+        _show(pull_lines(pulled, workspace.language), say)
+        say("3/7  the preview: nothing has been written so far")
+        rows = example_rows(journal.rows(plan.id))
+        schema = known_schema(context)
+        preview = plan_lines(plan, rows, workspace.language, workspace.zone, schema.capabilities)
+        _show(preview, say)
+        undecided = {row.customer for row in journal.rows(plan.id, status=RowStatus.UNDECIDED)}
+        say("4/7  applying it")
+        applied = run_apply(context, journal, plan.id, approver="demo", how="demo")
+        _show(apply_lines(applied, workspace.language), say)
+        say("5/7  applying it once more")
+        writes = len(server.writes)
+        run_apply(context, journal, plan.id, approver="demo", how="demo")
+        second_writes = len(server.writes) - writes
+        say(f"     {second_writes} writes were sent")
+        demo_calls = len(server.requests) - calls
+        after = visible.read()
+        calls = len(server.requests)
+        say("6/7  taking it back")
+        undo_plan = make_undo(context, journal, applied.run_id)
+        undone = run_apply(context, journal, undo_plan.id, approver="demo", how="demo")
+        demo_calls += len(server.requests) - calls
+    say("7/7  comparing every account and note with what was there before")
+    return {
+        "pulled": sum(item.rows for item in pulled.objects),
+        "decided": plan.header.customers - len(undecided),
+        "undecided": len(undecided),
+        "changes": plan.primitives,
+        "applied": applied.done,
+        "second_apply_writes": second_writes,
+        "undone": undone.done,
+        "differences_after_undo": _differences(before, visible.read()),
+        "foreign_tags_touched": _foreign_touched(before, after, managed),
+        "api_calls": demo_calls,
+    }
+
+
+def demo_lines(outcome: DemoOutcome) -> list[str]:
+    """What was shown, what to look at, and the next command."""
+    verdict = "the CRM is as it was" if outcome.proven else "SOMETHING DID NOT HOLD, see above"
+    return [
+        "",
+        f"{outcome.pulled:,} records pulled, {outcome.decided:,} customers decided, "
+        f"{outcome.undecided:,} not decided for lack of data",
+        f"{outcome.applied:,} of {outcome.changes:,} planned writes applied, "
+        f"{outcome.second_apply_writes} on the second apply, {outcome.undone:,} undone",
+        f"{outcome.differences_after_undo} differences after undo, "
+        f"{outcome.foreign_tags_touched} foreign tags touched: {verdict}",
+        f"{outcome.api_calls:,} API calls in {outcome.seconds} s",
+        "",
+        f"Look at the plan and the journal:  highseas -C {outcome.workspace} runs",
+        f"Look at the policy:                {outcome.workspace / 'policy.yaml'}",
+        "Next, for a CRM of your own:       highseas init my-client --adapter zoho",
+    ]
+
+
+@contextmanager
+def _folder(keep: Path | None) -> Iterator[Path]:
+    folder = keep or Path(tempfile.mkdtemp(prefix="highseas-demo-"))
+    yield folder
+
+
+def _make_workspace(folder: Path, url: str, language: str) -> Workspace:
+    secrets = folder / "sandbox-credentials"
+    secrets.mkdir(parents=True)
+    for name, value in _CREDENTIALS.items():
+        (secrets / name).write_text(value)
+    settings = {
+        "accounts_url": url,
+        "api_url": url,
+        "status_field": "Customer_Status",
+        **{name: f"file:sandbox-credentials/{name}" for name in _CREDENTIALS},
+    }
+    new = NewWorkspace("demo", "zoho", settings, timezone="Asia/Shanghai", language=language)
+    create_workspace(folder, new)
+    return load_workspace(folder)
+
+
+def _show(lines: list[str], say: Callable[[str], None]) -> None:
+    for line in lines:
+        say(f"     {line}" if line else "")
+
+
+class _VisibleState:
+    """All accounts and notes as anybody with a token sees them, read without the adapter."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        answer = requests.post(
+            f"{url}/oauth/v2/token",
+            data={"grant_type": "refresh_token", **_CREDENTIALS},
+            timeout=30,
+        )
+        self._session = requests.Session()
+        self._session.headers["Authorization"] = f"Zoho-oauthtoken {answer.json()['access_token']}"
+
+    def read(self) -> dict[str, Any]:
+        accounts = {f"account {row['id']}": row for row in self._rows("Accounts", _ACCOUNT_FIELDS)}
+        fields = "Note_Title,Note_Content,Parent_Id"
+        notes = {f"note {row['id']}": row for row in self._rows("Notes", fields)}
+        return {**accounts, **notes}
+
+    def _rows(self, module: str, fields: str) -> Iterator[dict[str, Any]]:
+        parameters: dict[str, str | int] = {"fields": fields, "per_page": 200, "page": 1}
+        while True:
+            answer = self._session.get(
+                f"{self._url}/crm/v8/{module}", params=parameters, timeout=30
+            )
+            answer.raise_for_status()
+            if answer.status_code == requests.codes.no_content:
+                return
+            body = answer.json()
+            yield from body["data"]
+            if not body["info"]["more_records"]:
+                return
+            parameters.pop("page", None)
+            parameters["page_token"] = body["info"]["next_page_token"]
+
+
+def _differences(before: dict[str, Any], after: dict[str, Any]) -> int:
+    return sum(
+        _comparable(before.get(key)) != _comparable(after.get(key)) for key in before | after
+    )
+
+
+def _comparable(record: dict[str, Any] | None) -> Any:
+    """A record without the order and the colours of its tags: neither is anybody's data."""
+    if record is None or "Tag" not in record:
+        return record
+    return {**record, "Tag": sorted(tag["name"] for tag in record["Tag"])}
+
+
+def _foreign_touched(before: dict[str, Any], after: dict[str, Any], managed: frozenset[str]) -> int:
+    def foreign(record: dict[str, Any] | None) -> set[str]:
+        return {tag["name"] for tag in (record or {}).get("Tag", [])} - managed
+
+    return sum(len(foreign(before[key]) ^ foreign(after.get(key))) for key in before)

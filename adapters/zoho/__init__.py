@@ -1,0 +1,18 @@
+"""Zoho CRM, API version 8."""
+
+from __future__ import annotations
+
+import random
+import time
+
+from adapters.zoho.adapter import ZohoAdapter
+from adapters.zoho.settings import ZohoSettings, read_settings
+from connector.workspace import Workspace
+
+__all__ = ["ZohoAdapter", "ZohoSettings", "open_adapter", "read_settings"]
+
+
+def open_adapter(workspace: Workspace) -> ZohoAdapter:
+    """The adapter for a workspace, with the machine's own clock."""
+    settings = read_settings(workspace.settings, workspace.secret)
+    return ZohoAdapter(settings, clock=time.time, sleep=time.sleep, chance=random.random)

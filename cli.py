@@ -1,0 +1,548 @@
+"""The command line: parse, call one function, print. Imports rooms only inside command bodies."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from connector.apply import ApplyReport
+    from connector.sync import Context
+    from connector.workspace import Workspace
+
+OUTPUT_FORMAT = 1
+
+
+class Terminal:
+    """Where words go: results to stdout, as JSON if asked; progress and errors to stderr."""
+
+    def __init__(self, root: Path, *, as_json: bool, verbosity: int) -> None:
+        self.root = root
+        self.as_json = as_json
+        self.verbosity = verbosity
+
+    def progress(self, message: str) -> None:
+        if self.verbosity >= 0 and not self.as_json:
+            click.echo(message, err=True)
+
+    def result(self, command: str, payload: dict[str, Any], lines: list[str]) -> None:
+        """Print a result once: the payload for programs, or the lines for people."""
+        if self.as_json:
+            click.echo(
+                json.dumps(
+                    {"format": OUTPUT_FORMAT, "command": command, **payload}, ensure_ascii=False
+                )
+            )
+        else:
+            click.echo("\n".join(lines))
+
+    def error(self, message: str, hint: str, exit_code: int) -> None:
+        if self.as_json:
+            payload = {"error": message, "hint": hint, "exit_code": exit_code}
+            click.echo(json.dumps({"format": OUTPUT_FORMAT, **payload}, ensure_ascii=False))
+        click.echo(f"error: {message}", err=True)
+        if hint:
+            click.echo(f"hint:  {hint}", err=True)
+
+
+pass_terminal = click.make_pass_decorator(Terminal)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("-C", "root", type=click.Path(path_type=Path), default=".", help="The workspace.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@click.option("-v", "--verbose", count=True, help="Say more; -vv shows tracebacks.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@click.version_option(package_name="highseas")
+@click.pass_context
+def highseas(
+    context: click.Context,
+    root: Path,
+    as_json: bool,
+    verbose: int,
+    quiet: bool,
+) -> None:
+    """Customer policies for the CRM you already have: preview, approve, apply once, undo.
+
+    Nothing is written to a CRM unless you type `apply` or `sync --apply`.
+    """
+    context.obj = Terminal(root, as_json=as_json, verbosity=-1 if quiet else verbose)
+
+
+def _open_workspace(terminal: Terminal) -> Workspace:
+    from connector.workspace import load_workspace
+
+    workspace = load_workspace(terminal.root)
+    workspace.prepare()
+    _log_to(workspace.log_path)
+    return workspace
+
+
+def _log_to(path: Path) -> None:
+    """Everything that a support case needs goes to the log file, tracebacks included."""
+    path.touch(mode=0o600, exist_ok=True)
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    root = logging.getLogger("highseas")
+    root.setLevel(logging.INFO)
+    root.addHandler(handler)
+
+
+def _context(terminal: Terminal, workspace: Workspace) -> Context:
+    from adapters import default_mapping, open_adapter
+    from connector.sync import Context
+
+    path = workspace.mapping_path
+    mapping = path.read_text(encoding="utf-8") if path else default_mapping(workspace.adapter)
+    return Context(
+        workspace,
+        open_adapter(workspace),
+        progress=terminal.progress,
+        should_stop=_stop_signal(workspace),
+        mapping=mapping,
+    )
+
+
+def _stop_signal(workspace: Workspace) -> Callable[[], bool]:
+    """True once somebody asked this run to stop: SIGTERM, Ctrl-C, or `highseas stop`."""
+    import signal
+
+    asked: list[int] = []
+
+    def remember(number: int, _frame: object) -> None:
+        asked.append(number)
+
+    signal.signal(signal.SIGTERM, remember)
+    return lambda: bool(asked) or workspace.stop_path.exists()
+
+
+@contextmanager
+def _running(terminal: Terminal, command: str) -> Iterator[tuple[Context, Any]]:
+    from connector.sync import running
+
+    context = _context(terminal, _open_workspace(terminal))
+    with running(context, command) as journal:
+        yield context, journal
+
+
+@highseas.command()
+@click.argument("directory", type=click.Path(path_type=Path), default=".")
+@click.option("--adapter", default="zoho", show_default=True, help="Which CRM (see `check`).")
+@click.option("--name", help="The client's name; by default the folder's.")
+@click.option("--timezone", default="UTC", show_default=True, help="IANA name, e.g. Asia/Shanghai.")
+@click.option("--language", type=click.Choice(["en", "zh-CN"]), default="en", show_default=True)
+@pass_terminal
+def init(
+    terminal: Terminal,
+    directory: Path,
+    adapter: str,
+    name: str | None,
+    timezone: str,
+    language: str,
+) -> None:
+    """Make a workspace: highseas.yaml and a starter policy.yaml.
+
+    Example: highseas init clients/acme --timezone Asia/Shanghai --language zh-CN
+    """
+    from adapters import starter_settings
+    from connector.workspace_files import NewWorkspace, create_workspace
+
+    client = name or directory.resolve().name
+    new = NewWorkspace(client, adapter, starter_settings(adapter), timezone, language)
+    files = create_workspace(directory, new)
+    terminal.result(
+        "init",
+        {"files": [str(path) for path in files]},
+        [*(f"wrote {path}" for path in files), f"Next: highseas -C {directory} check"],
+    )
+
+
+@highseas.command()
+@pass_terminal
+def check(terminal: Terminal) -> None:
+    """Try the credentials and say what this CRM can do. Reads only."""
+    import msgspec
+
+    from connector.summary import check_lines
+    from connector.sync import check_policy_fits, identify, known_schema
+    from policies.policy import load_policy
+
+    workspace = _open_workspace(terminal)
+    policy = load_policy(workspace.policy_path)
+    context = _context(terminal, workspace)
+    organisation = identify(context)
+    schema = known_schema(context, fresh=True)
+    check_policy_fits(policy, schema, workspace)
+    terminal.result(
+        "check",
+        {
+            "organisation": msgspec.to_builtins(organisation),
+            "schema": msgspec.to_builtins(schema),
+            "policy": {"name": policy.name, "hash": policy.hash},
+        },
+        check_lines(organisation, schema, workspace.language),
+    )
+
+
+@highseas.command()
+@click.option("--full", is_flag=True, help="Everything, not only what changed.")
+@click.option("--accept-shrink", is_flag=True, help="Accept far fewer customers than before.")
+@pass_terminal
+def pull(terminal: Terminal, full: bool, accept_shrink: bool) -> None:
+    """Bring the staged copy of the CRM up to date. Reads only."""
+    from connector.summary import pull_json, pull_lines
+    from connector.sync import refresh
+
+    with _running(terminal, "pull") as (context, journal):
+        run = journal.begin_run("pull")
+        report = refresh(context, full=full, accept_shrink=accept_shrink)
+        payload = pull_json(report)
+        journal.end_run(run, "partial" if report.partial else "done", payload)
+    terminal.result("pull", {"pull": payload}, pull_lines(report, context.workspace.language))
+    if report.partial:
+        sys.exit(5)
+
+
+def _plan_result(
+    terminal: Terminal, command: str, context: Context, journal: Any, planned: Any
+) -> None:
+    import msgspec
+
+    from connector.summary import example_rows, plan_lines, pull_json
+    from connector.sync import known_schema
+
+    plan = planned.plan
+    workspace = context.workspace
+    payload = {
+        "plan": msgspec.to_builtins(plan),
+        "pull": pull_json(planned.pulled) if planned.pulled else None,
+    }
+    lines = plan_lines(
+        plan,
+        example_rows(journal.rows(plan.id)),
+        workspace.language,
+        workspace.zone,
+        known_schema(context).capabilities,
+    )
+    terminal.result(command, payload, lines)
+
+
+def _plan_exit(planned: Any, *, exit_code: bool = False) -> None:
+    tripped = any(count.tripped for count in planned.plan.header.rules)
+    if tripped or (planned.pulled and planned.pulled.partial):
+        sys.exit(5)
+    if exit_code and planned.plan.changes:
+        sys.exit(4)
+
+
+@highseas.command()
+@click.option(
+    "--offline", is_flag=True, help="From the staged copy as it is; asks the CRM nothing."
+)
+@click.option("--as-of", help="As of the start of this day, e.g. 2026-05-31.")
+@click.option("--exit-code", is_flag=True, help="Exit with 4 when changes are waiting.")
+@pass_terminal
+def plan(terminal: Terminal, offline: bool, as_of: str | None, exit_code: bool) -> None:
+    """Show what would change, why, and what it costs. Writes nothing.
+
+    Example: highseas -C clients/acme plan --as-of 2026-05-31
+    """
+    from connector.sync import make_plan
+
+    with _running(terminal, "plan") as (context, journal):
+        planned = make_plan(context, journal, as_of=as_of, offline=offline)
+        _plan_result(terminal, "plan", context, journal, planned)
+    _plan_exit(planned, exit_code=exit_code)
+
+
+@highseas.command()
+@click.argument("plan_id", metavar="[PLAN]", required=False)
+@click.option("--yes", is_flag=True, help="Approve without being asked.")
+@click.option("--first", type=click.IntRange(1), help="Only the first N changes.")
+@pass_terminal
+def apply(terminal: Terminal, plan_id: str | None, yes: bool, first: int | None) -> None:
+    """Apply a plan that you reviewed; by default the newest. Safe to run again.
+
+    Example: highseas -C clients/acme apply 20261122-031500-7f3a
+    """
+    from connector.errors import RefusedError
+    from connector.sync import run_apply
+
+    with _running(terminal, "apply") as (context, journal):
+        plan = journal.plan(plan_id)
+        if not yes:
+            if not sys.stdin.isatty():
+                message = "apply needs an approval, and there is no terminal to ask on"
+                raise RefusedError(message, f"review it, then: highseas apply {plan.id} --yes")
+            click.confirm(
+                f"Apply {plan.primitives:,} writes of plan {plan.id}?", abort=True, err=True
+            )
+        report = run_apply(
+            context,
+            journal,
+            plan.id,
+            approver=_user(),
+            how="--yes" if yes else "terminal",
+            first=first,
+        )
+    _apply_result(terminal, "apply", context.workspace, report)
+
+
+def _user() -> str:
+    return os.environ.get("USER") or os.environ.get("LOGNAME") or f"uid {os.getuid()}"
+
+
+def _apply_result(
+    terminal: Terminal, command: str, workspace: Workspace, report: ApplyReport
+) -> None:
+    import msgspec
+
+    from connector.summary import apply_lines
+
+    payload = {"apply": msgspec.to_builtins(report)}
+    terminal.result(command, payload, apply_lines(report, workspace.language))
+    if not report.complete:
+        sys.exit(5)
+
+
+@highseas.command()
+@click.argument("run_id", metavar="RUN")
+@pass_terminal
+def undo(terminal: Terminal, run_id: str) -> None:
+    """Plan the way back from a run: an ordinary plan, to be reviewed and applied."""
+    from connector.sync import Planned, identify, make_undo
+
+    with _running(terminal, "undo") as (context, journal):
+        identify(context)
+        planned = Planned(make_undo(context, journal, run_id), None)
+        _plan_result(terminal, "undo", context, journal, planned)
+
+
+@highseas.command()
+@click.option("--apply", "apply_too", is_flag=True, help="Apply by standing approval.")
+@click.option("--as-of", help="As of the start of this day.")
+@pass_terminal
+def sync(terminal: Terminal, apply_too: bool, as_of: str | None) -> None:
+    """Pull and plan in one go; with --apply also apply, within the standing approval.
+
+    Example: highseas -C clients/acme sync --apply
+    """
+    from connector.sync import make_plan, sync_and_apply
+
+    with _running(terminal, "sync") as (context, journal):
+        planned = make_plan(context, journal, as_of=as_of)
+        if not apply_too:
+            _plan_result(terminal, "sync", context, journal, planned)
+            report = None
+        else:
+            report = sync_and_apply(context, journal, planned)
+    if report is not None:
+        _apply_result(terminal, "sync", context.workspace, report)
+    _plan_exit(planned)
+
+
+@highseas.command()
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1))
+@pass_terminal
+def runs(terminal: Terminal, limit: int) -> None:
+    """List what was run here, newest first."""
+    import msgspec
+
+    from connector.summary import runs_lines
+    from connector.sync import open_journal
+
+    workspace = _open_workspace(terminal)
+    with open_journal(workspace) as journal:
+        found = journal.runs(limit)
+    terminal.result(
+        "runs",
+        {"runs": msgspec.to_builtins(found)},
+        runs_lines(found, workspace.language, workspace.zone),
+    )
+
+
+@highseas.command()
+@click.argument("identifier", metavar="[PLAN]", required=False)
+@click.option("--rows", is_flag=True, help="Every row, as NDJSON.")
+@pass_terminal
+def show(terminal: Terminal, identifier: str | None, rows: bool) -> None:
+    """Show a stored plan again; by default the newest."""
+    from connector.plan_model import encode_row
+    from connector.sync import Planned, open_journal
+
+    workspace = _open_workspace(terminal)
+    with open_journal(workspace) as journal:
+        stored = journal.plan(identifier)
+        if rows:
+            for row in journal.rows(stored.id):
+                click.echo(encode_row(row))
+            return
+        context = _context(terminal, workspace)
+        _plan_result(terminal, "show", context, journal, Planned(stored, None))
+
+
+@highseas.command()
+@pass_terminal
+def stop(terminal: Terminal) -> None:
+    """Ask the run that holds this workspace to stop after the batch in flight."""
+    from connector.lock import holder_description
+
+    workspace = _open_workspace(terminal)
+    holder = holder_description(workspace.state)
+    if holder:
+        workspace.stop_path.touch()
+    line = f"asked it to stop{holder}" if holder else "nothing is running here"
+    terminal.result("stop", {"asked": bool(holder)}, [line])
+
+
+@highseas.group()
+def policy() -> None:
+    """Check and explain policies."""
+
+
+@policy.command("check")
+@click.argument("path", type=click.Path(path_type=Path), required=False)
+@pass_terminal
+def policy_check(terminal: Terminal, path: Path | None) -> None:
+    """Report every problem of a policy file, with its place; FILE or the workspace's own."""
+    from policies.policy import load_policy
+
+    loaded = load_policy(path or _open_workspace(terminal).policy_path)
+    terminal.result(
+        "policy check",
+        {"name": loaded.name, "hash": loaded.hash, "rules": [rule.id for rule in loaded.rules]},
+        [f"{loaded.name}: {len(loaded.rules)} rules, no problems (hash {loaded.hash[:16]})"],
+    )
+
+
+@policy.command("explain")
+@click.argument("customer")
+@click.option("--as-of", help="As of the start of this day.")
+@pass_terminal
+def policy_explain(terminal: Terminal, customer: str, as_of: str | None) -> None:
+    """Say why a customer is, or is not, caught by each rule. CUSTOMER is a key, an id or a name.
+
+    Example: highseas -C clients/acme policy explain Accounts:5725767000000524001
+    """
+    from connector.explain import explain_customer, explanation_lines
+    from connector.sync import as_of_moment
+
+    workspace = _open_workspace(terminal)
+    moment = as_of_moment(workspace, as_of, datetime.now(UTC))
+    explanation = explain_customer(workspace, customer, moment)
+    terminal.result(
+        "policy explain", explanation.payload(), explanation_lines(explanation, workspace.language)
+    )
+
+
+@highseas.group()
+def sandbox() -> None:
+    """Local servers that speak a CRM's own wire contract."""
+
+
+@sandbox.command("zoho")
+@click.option("--port", default=8020, show_default=True, type=click.IntRange(0, 65535))
+@click.option("--load", help="Seed data: `demo` or `demo:CUSTOMERS`.")
+@pass_terminal
+def sandbox_zoho(terminal: Terminal, port: int, load: str | None) -> None:
+    """Run a sandbox that answers like Zoho CRM v8, on loopback, until Ctrl-C.
+
+    Example: highseas sandbox zoho --port 8020 --load demo:1000
+    """
+    from adapters.sandbox.foreground import run_foreground
+    from connector.errors import ConfigurationError
+
+    def announce(serving: Any) -> None:
+        lines = [
+            f"Zoho CRM v8 sandbox on {serving.url} with {serving.customers:,} customers",
+            "In highseas.yaml, below crm:",
+            f"  accounts_url: {serving.url}",
+            f"  api_url: {serving.url}",
+            f"Its client_id is {serving.client_id}, its client_secret {serving.client_secret},",
+            f"its refresh_token {serving.refresh_token}; Ctrl-C ends it.",
+        ]
+        terminal.result("sandbox zoho", {"url": serving.url}, lines)
+        sys.stdout.flush()
+
+    try:
+        run_foreground(port, load, today=datetime.now(UTC).date(), announce=announce)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"--load {load}: {error}", "for example: --load demo:1000"
+        ) from None
+    except OSError as error:
+        message = f"port {port} cannot be used: {error.strerror}"
+        raise ConfigurationError(message, "choose another one with --port") from None
+
+
+@highseas.command()
+@click.option("--customers", default=10_000, show_default=True, type=click.IntRange(100, 1_000_000))
+@click.option("--language", type=click.Choice(["en", "zh-CN"]), default="en", show_default=True)
+@click.option("--keep", type=click.Path(path_type=Path), help="Keep the workspace in this folder.")
+@pass_terminal
+def demo(terminal: Terminal, customers: int, language: str, keep: Path | None) -> None:
+    """The main job on a sandbox CRM: pull, preview, apply, apply again, undo, compare."""
+    from adapters.demo import DemoSettings, demo_lines, run_demo
+
+    outcome = run_demo(
+        DemoSettings(customers=customers, language=language, keep=keep), terminal.progress
+    )
+    terminal.result("demo", outcome.payload(), demo_lines(outcome))
+    if not outcome.proven:
+        sys.exit(1)
+
+
+def main() -> None:
+    """Run the command line; every error becomes one line of fact and one of help."""
+    arguments = sys.argv[1:]
+    as_json = "--json" in arguments
+    verbose = any(argument in {"-vv", "-vvv"} for argument in arguments)
+    logging.getLogger("highseas").propagate = False
+    logging.getLogger("highseas").addHandler(logging.NullHandler())
+    fallback = Terminal(Path(), as_json=as_json, verbosity=0)
+    try:
+        code = highseas.main(standalone_mode=False)
+    except click.exceptions.Exit as leaving:
+        code = leaving.exit_code
+    except click.exceptions.Abort:
+        fallback.error("interrupted", "nothing more was sent; run the command again to go on", 130)
+        code = 130
+    except click.ClickException as error:
+        fallback.error(error.format_message(), _usage_hint(error), error.exit_code)
+        code = error.exit_code
+    except Exception as error:  # noqa: BLE001 - the last door: nobody is shown a traceback
+        code = _report(fallback, error, verbose=verbose)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _usage_hint(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"see `{context.command_path} --help`" if context else "see `highseas --help`"
+
+
+def _report(terminal: Terminal, error: Exception, *, verbose: bool) -> int:
+    import traceback
+
+    from policies.errors import HighseasError
+
+    logging.getLogger("highseas").error("failed", exc_info=error)
+    if verbose:
+        traceback.print_exception(error)
+    if isinstance(error, HighseasError):
+        terminal.error(error.message, error.hint, error.exit_code)
+        return error.exit_code
+    terminal.error(
+        f"highseas met a defect of its own: {type(error).__name__}",
+        "run it again with -vv and report what it prints; .highseas/highseas.log has it too",
+        1,
+    )
+    return 1

@@ -1,0 +1,220 @@
+"""The facts tables, made from the staged tables: all of an object's rows, or only what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from enum import Enum
+
+import duckdb
+
+from connector.mapping import (
+    FACTS,
+    MAPPED,
+    CompiledMapping,
+    FactSource,
+    Source,
+)
+from connector.mapping_sql import (
+    alias_select,
+    customers_select,
+    doubts,
+    fact_select,
+    people_select,
+    staged,
+    where_sql,
+)
+from connector.row_shape import identifier, literal
+
+
+class Slice(Enum):
+    """Which of an object's rows have to be made anew."""
+
+    NONE = "none"
+    SOME = "some"
+    ALL = "all"
+
+
+def affected(name: str) -> str:
+    """The temporary table with the ids of an object's changed records."""
+    return identifier(f"affected {name}")
+
+
+class FactsBuild:
+    """Brings all facts tables in line with the staged tables. `slices` names what changed;
+    `anew` when the mapping did, so that rows may stand there which it no longer knows."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        mapping: CompiledMapping,
+        today: date,
+        slices: Mapping[str, Slice],
+        *,
+        anew: bool,
+    ) -> None:
+        self._connection = connection
+        self._anew = anew
+        self._mapping = mapping
+        self._today = f"DATE {literal(today.isoformat())}"
+        self._slices = slices
+        own = [slices.get(name, Slice.NONE) for name in mapping.customer_objects]
+        self.customers_changed = any(kind is not Slice.NONE for kind in own)
+
+    @property
+    def customer_scope(self) -> str:
+        """A condition on `customers c`: those that this build made."""
+        return self._scope("customers", "c.object", "c.id") or "false"
+
+    def run(self) -> None:
+        if self._anew:
+            for table in MAPPED:
+                self._connection.execute(f"DELETE FROM {table}")
+        self._customers()
+        aliases_changed = self._aliases()
+        self._people()
+        for table in FACTS:
+            self._fact(table, everything=aliases_changed)
+        for name, kind in self._slices.items():
+            self._doubts(name, kind)
+
+    def _scope(self, table: str, name_column: str, id_column: str) -> str:
+        parts = []
+        for name in self._mapping.objects_of(table):
+            part = self._rows_of(name, self._slices.get(name, Slice.NONE), name_column, id_column)
+            if part:
+                parts.append(part)
+        return " OR ".join(parts)
+
+    @staticmethod
+    def _rows_of(name: str, kind: Slice, name_column: str, id_column: str) -> str:
+        if kind is Slice.NONE:
+            return ""
+        own = f"{name_column} = {literal(name)}"
+        if kind is Slice.SOME:
+            return f"({own} AND {id_column} IN (SELECT id FROM {affected(name)}))"
+        return own
+
+    def _customers(self) -> None:
+        if not self.customers_changed:
+            return
+        self._delete(
+            "customers", self._scope("customers", "object", "id"), self._whole("customers")
+        )
+        for source in self._mapping.file.customers:
+            self._insert("customers", source, customers_select(self._mapping, source, self._today))
+
+    def _aliases(self) -> bool:
+        """Resolve which records became which customers, chains included; True if that changed."""
+        sources = [source for source in self._mapping.file.customers if source.alias]
+        if not sources or not self.customers_changed:
+            return False
+        selects = [
+            alias_select(self._mapping, source) for source in sources if self._exists(source.object)
+        ]
+        if not selects:
+            return False
+        self._connection.execute(
+            "CREATE OR REPLACE TEMP TABLE resolved AS WITH RECURSIVE "
+            f"direct AS ({' UNION ALL '.join(selects)}), "
+            "chain AS (SELECT alias, key, 1 AS depth FROM direct UNION ALL "
+            "SELECT chain.alias, direct.key, depth + 1 FROM chain "
+            "JOIN direct ON direct.alias = chain.key WHERE depth < 10) "
+            "SELECT alias, arg_max(key, depth) AS key FROM chain GROUP BY alias"
+        )
+        changed = self._connection.execute(
+            "SELECT EXISTS (FROM (FROM resolved EXCEPT FROM aliases)) "
+            "OR EXISTS (FROM (FROM aliases EXCEPT FROM resolved))"
+        ).fetchone()
+        self._connection.execute("DELETE FROM aliases")
+        self._connection.execute("INSERT INTO aliases FROM resolved")
+        self._connection.execute("DROP TABLE resolved")
+        return changed == (True,)
+
+    def _people(self) -> None:
+        if not any(name in self._slices for name in self._mapping.objects_of("people")):
+            return
+        self._connection.execute("DELETE FROM people")
+        for source in self._mapping.file.people:
+            if self._exists(source.object):
+                self._connection.execute(
+                    f"INSERT INTO people BY NAME {people_select(self._mapping, source)}"
+                )
+
+    def _fact(self, table: str, *, everything: bool) -> None:
+        kinds = {
+            name: Slice.ALL if everything else self._fact_slice(table, name)
+            for name in self._mapping.objects_of(table)
+        }
+        parts = [self._rows_of(name, kind, "source", "id") for name, kind in kinds.items()]
+        condition = " OR ".join(filter(None, parts))
+        whole = bool(kinds) and all(kind is Slice.ALL for kind in kinds.values())
+        if not condition:
+            return
+        self._delete(table, condition, whole=whole)
+        aliases = self._connection.execute("SELECT EXISTS (FROM aliases)").fetchone() == (True,)
+        sources: tuple[FactSource, ...] = getattr(self._mapping.file, table)
+        for source in sources:
+            select = fact_select(self._mapping, table, source, aliases=aliases)
+            self._insert(table, source, select, kinds[source.object])
+
+    def _fact_slice(self, table: str, name: str) -> Slice:
+        """A record in between has changed: its facts may belong to somebody else now."""
+        if any(other in self._slices for other in self._mapping.between(table, name)):
+            return Slice.ALL
+        return self._slices.get(name, Slice.NONE)
+
+    def _whole(self, table: str) -> bool:
+        names = self._mapping.objects_of(table)
+        return all(self._slices.get(name) is Slice.ALL for name in names)
+
+    def _delete(self, table: str, condition: str, whole: bool) -> None:  # noqa: FBT001
+        where = "" if whole else f" WHERE {condition}"
+        self._connection.execute(f"DELETE FROM {table}{where}")
+
+    def _insert(self, table: str, source: Source, select: str, kind: Slice | None = None) -> None:
+        kind = kind or self._slices.get(source.object, Slice.NONE)
+        if kind is Slice.NONE or not self._needed_exist(source):
+            return
+        if kind is Slice.SOME:
+            select += f' AND s.":id" IN (SELECT id FROM {affected(source.object)})'
+        self._connection.execute(f"INSERT INTO {table} BY NAME {select}")
+
+    def _needed_exist(self, source: Source) -> bool:
+        through = getattr(source, "through", None)
+        return self._exists(source.object) and (through is None or self._exists(through.object))
+
+    def _exists(self, name: str) -> bool:
+        row = self._connection.execute(
+            "SELECT 1 FROM duckdb_tables() WHERE database_name = 'warehouse' "
+            "AND schema_name = 'staged' AND table_name = ?",
+            [name],
+        ).fetchone()
+        return row is not None
+
+    def _doubts(self, name: str, kind: Slice) -> None:
+        """Collect what could not be read. Rows that the CRM sent anew are looked at anew."""
+        own = literal(name)
+        for statement in self._doubt_selects(name, kind):
+            self._connection.execute(f"INSERT INTO problems SELECT DISTINCT {own}, {statement}")
+
+    def _doubt_selects(self, name: str, kind: Slice) -> Iterator[str]:
+        scope = "true"
+        if kind is Slice.SOME:
+            scope = f's.":id" IN (SELECT id FROM {affected(name)})'
+        for table in MAPPED:
+            for source in self._mapping.sources_of(table, name):
+                found = list(doubts(self._mapping, table, source))
+                if not found:
+                    continue
+                cases = ", ".join(
+                    f"CASE WHEN {doubt.condition} THEN "
+                    f"{{'f': {literal(doubt.field)}, 'm': {literal(doubt.message)}}} END"
+                    for doubt in found
+                )
+                any_doubt = " OR ".join(f"({doubt.condition})" for doubt in found)
+                yield (
+                    f'id, d.f, d.m FROM (SELECT s.":id" AS id, unnest([{cases}]) AS d '
+                    f"FROM {staged(name)} s WHERE {where_sql(source)} AND {scope} "
+                    f"AND ({any_doubt})) WHERE d IS NOT NULL"
+                )

@@ -1,0 +1,166 @@
+"""From the spool's pages to an object's staged table: the latest of each record."""
+
+from __future__ import annotations
+
+from datetime import UTC
+
+import duckdb
+
+from connector.facts import Slice, affected
+from connector.mapping import CompiledMapping
+from connector.mapping_sql import staged
+from connector.row_shape import RowShape, identifier, literal
+from connector.spool import Manifest, Walk
+
+_OTHER_LINES = {
+    "n": "BIGINT",
+    "d": "VARCHAR",
+    "x": "STRUCT(id VARCHAR, field VARCHAR, message VARCHAR)",
+}
+
+
+def read_incoming(
+    connection: duckdb.DuckDBPyConnection, mapping: CompiledMapping, walk: Walk
+) -> Slice:
+    """Stage one walk; the answer says which of the object's rows are new: none, some, or all.
+
+    The ids of some are left in the temporary table `affected(name)`.
+    """
+    manifest, shape = walk.manifest, mapping.shapes[walk.manifest.object]
+    name, full = manifest.object, manifest.since is None
+    if not full and not manifest.line:
+        return Slice.NONE
+    fresh = staged(f"{name}:new") if full else identifier("incoming")
+    kind = "TABLE" if full else "TEMP TABLE"
+    connection.execute(f"CREATE OR REPLACE {kind} {fresh} AS {_rows_sql(shape, walk)}")
+    gone = _gone(connection, walk)
+    if not gone:
+        connection.execute(
+            "CREATE OR REPLACE TEMP TABLE gone (id VARCHAR, n BIGINT, deleted BOOLEAN)"
+        )
+    _keep_latest(connection, fresh)
+    if full:
+        _replace(connection, name, fresh, manifest)
+    else:
+        _merge(connection, name, fresh)
+    _tell(connection, name, manifest)
+    connection.execute("DROP TABLE gone")
+    connection.execute("DROP TABLE IF EXISTS rejected")
+    return Slice.ALL if full else Slice.SOME
+
+
+def _files(walk: Walk) -> str:
+    return f"[{', '.join(literal(str(path)) for path in walk.files())}]"
+
+
+def _read_json(walk: Walk, columns: dict[str, str]) -> str:
+    described = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in columns.items())
+    return (
+        f"read_json({_files(walk)}, format = 'newline_delimited', compression = 'zstd', "
+        f"columns = {{{described}}})"
+    )
+
+
+def _rows_sql(shape: RowShape, walk: Walk) -> str:
+    pulled_at = walk.manifest.started_at.astimezone(UTC).replace(tzinfo=None)
+    constant = f'TIMESTAMP {literal(pulled_at.isoformat(sep=" "))} AS ":pulled_at"'
+    if walk.manifest.parts:
+        source = _read_json(walk, {"n": "BIGINT", "r": shape.column_type})
+    else:
+        source = f"(SELECT CAST(NULL AS BIGINT) AS n, CAST(NULL AS {shape.column_type}) AS r)"
+    columns = f'n AS ":n", {constant}, {shape.select_list()}'
+    return f"SELECT {columns} FROM {source} WHERE n IS NOT NULL AND r IS NOT NULL"
+
+
+def _gone(connection: duckdb.DuckDBPyConnection, walk: Walk) -> bool:
+    """Collect what was deleted or rejected; False when the walk met neither."""
+    manifest = walk.manifest
+    if not manifest.deleted and not manifest.rejected:
+        return False
+    source = _read_json(walk, _OTHER_LINES)
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE gone AS SELECT id, max(n) AS n, "
+        "arg_max(deleted, n) AS deleted "
+        f"FROM (SELECT coalesce(d, x.id) AS id, n, d IS NOT NULL AS deleted FROM {source} "
+        "WHERE d IS NOT NULL OR x IS NOT NULL) GROUP BY id"
+    )
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE rejected AS "
+        f"SELECT DISTINCT x.id AS id, x.field AS field, x.message AS message, n FROM {source} "
+        "WHERE x IS NOT NULL"
+    )
+    return True
+
+
+def _keep_latest(connection: duckdb.DuckDBPyConnection, fresh: str) -> None:
+    """Of several versions of a record the one read last stands, and so does what happened last:
+    a deletion after a version takes it away, a version after a deletion is a record restored."""
+    connection.execute(
+        f'CREATE OR REPLACE TEMP TABLE twice AS SELECT ":id" AS id, max(":n") AS n FROM {fresh} '
+        'GROUP BY ":id" HAVING count(*) > 1'
+    )
+    connection.execute(
+        f'DELETE FROM {fresh} f USING twice WHERE f.":id" = twice.id AND f.":n" < twice.n'
+    )
+    connection.execute("DROP TABLE twice")
+    connection.execute(
+        f'DELETE FROM gone USING {fresh} f WHERE gone.id = f.":id" AND gone.n < f.":n"'
+    )
+    connection.execute(
+        f'DELETE FROM {fresh} f USING gone WHERE f.":id" = gone.id AND f.":n" < gone.n'
+    )
+
+
+def _replace(
+    connection: duckdb.DuckDBPyConnection, name: str, fresh: str, manifest: Manifest
+) -> None:
+    table = staged(name)
+    connection.execute(f"DELETE FROM problems WHERE object = {literal(name)}")
+    connection.execute(f'CREATE TABLE IF NOT EXISTS {table} (":id" VARCHAR)')
+    connection.execute(
+        f'INSERT INTO tombstones SELECT {literal(name)}, o.":id", ? FROM {table} o '
+        f'WHERE NOT EXISTS (FROM {fresh} f WHERE f.":id" = o.":id")',
+        [manifest.started_at.astimezone(UTC).replace(tzinfo=None)],
+    )
+    connection.execute(f"DROP TABLE {table}")
+    connection.execute(f"ALTER TABLE {fresh} RENAME TO {identifier(name)}")
+
+
+def _merge(connection: duckdb.DuckDBPyConnection, name: str, fresh: str) -> None:
+    table, ids = staged(name), affected(name)
+    connection.execute(
+        f'CREATE OR REPLACE TEMP TABLE {ids} AS SELECT ":id" AS id FROM {fresh} '
+        "UNION SELECT id FROM gone"
+    )
+    connection.execute(f'DELETE FROM {table} t USING {ids} i WHERE t.":id" = i.id')
+    connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM {fresh}")
+    connection.execute(f"DROP TABLE {fresh}")
+    connection.execute(
+        f"DELETE FROM problems USING {ids} i WHERE object = {literal(name)} AND record_id = i.id"
+    )
+
+
+def _tell(connection: duckdb.DuckDBPyConnection, name: str, manifest: Manifest) -> None:
+    """Tombstones for what is gone, none for what is back; problems for what was rejected."""
+    own = literal(name)
+    moment = manifest.started_at.astimezone(UTC).replace(tzinfo=None)
+    connection.execute(
+        f"DELETE FROM tombstones t WHERE object = {own} AND "
+        f'(EXISTS (FROM {staged(name)} s WHERE s.":id" = t.id) '
+        "OR EXISTS (FROM gone WHERE gone.id = t.id AND deleted))"
+    )
+    connection.execute(
+        f"INSERT INTO tombstones SELECT {own}, id, ? FROM gone WHERE deleted",
+        [moment],
+    )
+    if manifest.rejected:
+        connection.execute(
+            f"INSERT INTO problems SELECT {own}, r.id, r.field, r.message FROM rejected r "
+            "WHERE r.id = '' OR EXISTS (FROM gone g WHERE g.id = r.id AND g.n = r.n)"
+        )
+    if manifest.rows and manifest.since is None:
+        connection.execute(
+            f"INSERT INTO problems SELECT {own}, '', unnest($1::VARCHAR[]), "
+            "'is missing from every record'",
+            [list(manifest.unseen)],
+        )

@@ -1,0 +1,378 @@
+"""The journal: everything that we did or were told. Runs, plans, approvals, intents, receipts.
+
+Each public method is one transaction, durable when it returns. What a row means for holdings and
+episodes stands in `journal_intents`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from operator import itemgetter
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Engine,
+    Select,
+    Table,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.engine import Compiled
+from sqlalchemy.exc import OperationalError
+
+from connector import journal_intents, projection
+from connector.errors import HighseasError, RefusedError
+from connector.journal_lookup import find, find_plan, next_number, to_plan, to_run
+from connector.journal_model import (
+    Approval,
+    Confirmed,
+    Episode,
+    Holding,
+    IntentState,
+    OpenBatch,
+    Receipt,
+    Run,
+    Sending,
+    Tally,
+)
+from connector.journal_schema import Moment, approvals, open_engine, plan_rows, plans, runs, writer
+from connector.models import Outcome
+from connector.plan_model import (
+    Fingerprint,
+    Plan,
+    PlanHeader,
+    PlanRow,
+    RowStatus,
+    encode_header,
+    encode_row,
+)
+
+CHUNK = 1_000
+RUNNING = "running"
+_decode_row = msgspec.json.Decoder(PlanRow).decode
+
+
+@dataclass(slots=True)
+class _Encoding:
+    """Encodes rows once, for the hash and for the table, and counts what would be applied."""
+
+    number: int
+    header: PlanHeader
+    fingerprint: Fingerprint = field(init=False)
+    last: int = -1
+    changes: int = 0
+    primitives: int = 0
+
+    def __post_init__(self) -> None:
+        self.fingerprint = Fingerprint(self.header)
+
+    def records(self, rows: Iterable[PlanRow]) -> Iterator[dict[str, Any]]:
+        tripped = self.header.tripped
+        for row in rows:
+            if row.seq <= self.last:
+                raise ValueError(f"plan rows out of order: {row.seq} after {self.last}")
+            self.last = row.seq
+            if row.status is RowStatus.CHANGE and row.rule not in tripped:
+                self.changes += 1
+                self.primitives += len(row.primitives)
+            body = encode_row(row)
+            self.fingerprint.add(body)
+            yield {
+                "plan": self.number,
+                "seq": row.seq,
+                "status": row.status.value,
+                "customer": row.customer,
+                "rule": row.rule,
+                "intent_id": row.intent_id,
+                "body": body,
+            }
+
+
+class Journal:
+    """One workspace's journal. Open it with `Journal.open`; it is a context manager."""
+
+    def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
+        self._engine = engine
+        self._now = now
+
+    @classmethod
+    def open(cls, url_or_path: str | Path, *, now: Callable[[], datetime]) -> Self:
+        """Open or create; `now` gives aware moments. A newer format than ours is refused."""
+        return cls(open_engine(url_or_path), now)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # Runs
+
+    def begin_run(self, kind: str, plan_id: str | None = None) -> str:
+        """Note that a run started; its id sorts by time."""
+        now = self._now()
+        with self._write() as connection:
+            number = next_number(connection, runs)
+            run_id = f"{now.astimezone(UTC):%Y%m%d-%H%M%S}-{number:04x}"
+            record = {"number": number, "id": run_id, "kind": kind, "plan_id": plan_id}
+            state = {"started_at": now, "status": RUNNING, "summary": b"{}"}
+            connection.execute(insert(runs), record | state)
+        return run_id
+
+    def end_run(self, run_id: str, status: str, summary: Mapping[str, Any]) -> None:
+        """Note how a run ended; `summary` is anything that JSON can hold."""
+        values = {"status": status, "summary": msgspec.json.encode(summary)}
+        with self._write() as connection:
+            connection.execute(
+                update(runs).where(runs.c.id == run_id).values(ended_at=self._now(), **values)
+            )
+
+    def runs(self, limit: int = 20) -> list[Run]:
+        """The newest runs, newest first."""
+        query = select(runs).order_by(runs.c.number.desc()).limit(limit)
+        with self._read() as connection:
+            return [to_run(row) for row in connection.execute(query).mappings()]
+
+    def run(self, run_id: str) -> Run:
+        """One run; a unique beginning of its id is enough."""
+        with self._read() as connection:
+            return to_run(find(connection, runs, "run", run_id))
+
+    # Plans
+
+    def store_plan(self, header: PlanHeader, rows: Iterable[PlanRow]) -> Plan:
+        """Stream a plan into the journal: all of it, or none. Rows come with `seq` ascending.
+
+        `changes` and `primitives` count what apply would do, so not the rows of tripped rules.
+        """
+        now = self._now()
+        with self._write() as connection:
+            encoding = _Encoding(next_number(connection, plans), header)
+            key = {"number": encoding.number, "id": f"p{encoding.number:04d}", "fingerprint": ""}
+            zeros = {"changes": 0, "primitives": 0, "calls": 0, "cost": 0}
+            meaning = {"policy_hash": header.policy_hash, "header": encode_header(header)}
+            connection.execute(insert(plans), key | zeros | meaning | {"created_at": now})
+            _insert_rows(connection, encoding.records(rows))
+            fingerprint = encoding.fingerprint.text()
+            this = plans.c.number == encoding.number
+            values = {
+                "id": f"p{encoding.number:04d}-{fingerprint[:6]}",
+                "fingerprint": fingerprint,
+                "changes": encoding.changes,
+                "primitives": encoding.primitives,
+            }
+            connection.execute(update(plans).where(this).values(values))
+            return to_plan(connection.execute(select(plans).where(this)).mappings().one())
+
+    def set_plan_cost(self, plan_id: str, calls: int, cost: int) -> None:
+        """Note what applying the plan would cost; it is no part of the fingerprint."""
+        self._set_plan(plan_id, calls=calls, cost=cost)
+
+    def plan(self, plan_id: str | None = None) -> Plan:
+        """One plan by its id or a unique beginning of it; None means the newest."""
+        with self._read() as connection:
+            return to_plan(find_plan(connection, plan_id))
+
+    def rows(
+        self, plan_id: str, *, after: int = -1, status: RowStatus | None = None
+    ) -> Iterator[PlanRow]:
+        """Stream a plan's rows behind `after`, in order; no transaction stays open in between."""
+        for body in self._bodies(plan_id, after, status):
+            yield _decode_row(body)
+
+    def verify(self, plan_id: str) -> None:
+        """Recompute the fingerprint from what is stored; refuse the plan if it differs."""
+        plan = self.plan(plan_id)
+        fingerprint = Fingerprint(plan.header)
+        for body in self._bodies(plan_id, -1, None):
+            fingerprint.add(body)
+        if fingerprint.text() != plan.fingerprint:
+            raise RefusedError(
+                f"plan {plan.id} was altered: its rows give {fingerprint.text()[:12]}, "
+                f"its fingerprint is {plan.fingerprint[:12]}",
+                "plan anew, and find out who wrote to the journal",
+            )
+
+    def approve(self, plan_id: str, fingerprint: str, who: str, how: str) -> None:
+        """Note who approved exactly this plan, and how."""
+        with self._write() as connection:
+            found = find_plan(connection, plan_id)
+            if fingerprint != found["fingerprint"]:
+                raise RefusedError(
+                    f"the approval is for {fingerprint[:12]}, "
+                    f"plan {found['id']} is {found['fingerprint'][:12]}",
+                    "look at the plan again and approve what it is now",
+                )
+            given = {"plan": found["number"], "fingerprint": fingerprint, "who": who, "how": how}
+            connection.execute(insert(approvals), given | {"at": self._now()})
+
+    def approval(self, plan_id: str) -> Approval | None:
+        """The newest approval of a plan."""
+        query = (
+            select(plans.c.id.label("plan_id"), *_columns(approvals, "fingerprint who how at"))
+            .join_from(approvals, plans)
+            .where(plans.c.id == plan_id)
+            .order_by(approvals.c.id.desc())
+            .limit(1)
+        )
+        with self._read() as connection:
+            row = connection.execute(query).mappings().one_or_none()
+        return None if row is None else Approval(**row)
+
+    def superseded_by(self, plan_id: str) -> str | None:
+        """The newest plan that was made after this one and of which applying has begun."""
+        with self._read() as connection:
+            number = find_plan(connection, plan_id)["number"]
+            started = (plans.c.number > number) & plans.c.started_at.is_not(None)
+            newest = select(plans.c.id).where(started).order_by(plans.c.number.desc()).limit(1)
+            return connection.scalar(newest)
+
+    def mark_started(self, plan_id: str) -> None:
+        """Applying begins: older plans are stale from now on."""
+        self._set_plan(plan_id, started_at=func.coalesce(plans.c.started_at, self._moment()))
+
+    def mark_applied(self, plan_id: str) -> None:
+        """Applying came to the plan's end, whatever became of each row."""
+        self._set_plan(plan_id, applied_at=func.coalesce(plans.c.applied_at, self._moment()))
+
+    def has_applied(self, policy_hash: str) -> bool:
+        """Whether a plan of this very policy was once applied to its end."""
+        mine = (plans.c.policy_hash == policy_hash) & plans.c.applied_at.is_not(None)
+        with self._read() as connection:
+            return connection.scalar(select(plans.c.number).where(mine).limit(1)) is not None
+
+    # Intents and what they leave behind
+
+    def intend(self, sending: Sending) -> None:
+        """Make a call's primitives durable before it is made, and what was held back with them."""
+        with self._write() as connection:
+            number = find_plan(connection, sending.plan_id)["number"]
+            journal_intents.intend(connection, number, sending, self._now())
+
+    def record(self, plan_id: str, outcomes: Sequence[Outcome]) -> None:
+        """Make outcomes durable, together with the receipts, holdings and episodes they cause."""
+        with self._write() as connection:
+            number = find_plan(connection, plan_id)["number"]
+            journal_intents.record(connection, number, outcomes, self._now())
+
+    def conclude(self, rows: Sequence[PlanRow]) -> None:
+        """Bring the episodes of rows that need no write to the stage that the rows name."""
+        with self._write() as connection:
+            projection.conclude(connection, rows, self._now())
+
+    def intent_states(self, plan_id: str, first: int, last: int) -> dict[str, IntentState]:
+        """Where the primitives of the rows from `first` to `last` stand, by their key."""
+        with self._read() as connection:
+            number = find_plan(connection, plan_id)["number"]
+            return journal_intents.states(connection, number, first, last)
+
+    def open_batches(self) -> list[OpenBatch]:
+        """The calls of any run whose answers were never recorded, oldest first."""
+        with self._read() as connection:
+            return journal_intents.open_batches(connection)
+
+    def tally(self, plan_id: str, cap: int = 100) -> Tally:
+        """How far a plan is; its lists hold at most `cap` entries."""
+        with self._read() as connection:
+            number = find_plan(connection, plan_id)["number"]
+            return journal_intents.tally(connection, number, cap)
+
+    def confirmed(self, run_id: str) -> Iterator[Confirmed]:
+        """A run's confirmed writes, last row first and last step first."""
+        with self._read() as connection:
+            yield from journal_intents.confirmed(connection, run_id)
+
+    def receipts(self, after: int = 0) -> Iterator[Receipt]:
+        """Confirmed writes behind the receipt number `after`, in order."""
+        with self._read() as connection:
+            yield from journal_intents.receipts(connection, after)
+
+    def holdings(self) -> Iterator[Holding]:
+        """What stands in the CRM as ours, by customer."""
+        with self._read() as connection:
+            yield from projection.holdings_in(connection)
+
+    def episodes(self, *, open_only: bool = True) -> Iterator[Episode]:
+        """Stays of customers in rules, by customer, rule and number."""
+        with self._read() as connection:
+            yield from projection.episodes_in(connection, open_only=open_only)
+
+    def _read(self) -> Connection:
+        return self._engine.connect()
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
+        try:
+            with writer(self._engine).begin() as connection:
+                yield connection
+        except OperationalError as problem:
+            raise HighseasError(
+                f"the journal could not be written: {type(problem.orig).__name__}",
+                "another program may hold it, or the disk is full; nothing half-written stays",
+            ) from problem
+
+    def _moment(self) -> BindParameter[datetime]:
+        return literal(self._now(), Moment)
+
+    def _bodies(self, plan_id: str, after: int, status: RowStatus | None) -> Iterator[bytes]:
+        with self._read() as connection:
+            number = find_plan(connection, plan_id)["number"]
+        page = _page_of_rows(number, status)
+        while True:
+            with self._read() as connection:
+                found = connection.execute(page.where(plan_rows.c.seq > after)).all()
+            yield from (body for _, body in found)
+            if len(found) < CHUNK:
+                return
+            after = found[-1][0]
+
+    def _set_plan(self, plan_id: str, **values: Any) -> None:
+        with self._write() as connection:
+            number = find_plan(connection, plan_id)["number"]
+            connection.execute(update(plans).where(plans.c.number == number).values(values))
+
+
+def _page_of_rows(number: int, status: RowStatus | None) -> Select[int, bytes]:
+    query = select(plan_rows.c.seq, plan_rows.c.body).where(plan_rows.c.plan == number)
+    if status is not None:
+        query = query.where(plan_rows.c.status == status.value)
+    return query.order_by(plan_rows.c.seq).limit(CHUNK)
+
+
+def _columns(table: Table, names: str) -> list[Any]:
+    return [table.c[name] for name in names.split()]
+
+
+def _insert_rows(connection: Connection, records: Iterator[dict[str, Any]]) -> None:
+    """Insert in bulk. The statement is compiled once and handed to the driver as it is: per-row
+    parameter processing would cost as much as the encoding and the database together."""
+    names = [column.name for column in plan_rows.columns]
+    compiled = insert(plan_rows).compile(dialect=connection.dialect, column_keys=names)
+    while chunk := list(islice(records, CHUNK)):
+        connection.exec_driver_sql(str(compiled), _driver_rows(compiled, chunk))
+
+
+def _driver_rows(compiled: Compiled, chunk: list[dict[str, Any]]) -> list[Any]:
+    """Rows in the form of the driver's own placeholders: by position, or by name."""
+    order = getattr(compiled, "positiontup", None)
+    return list(map(itemgetter(*order), chunk)) if order else chunk

@@ -1,0 +1,164 @@
+"""A plan as data: header and rows. Built by `plan`, stored by `journal`, executed by `apply`.
+
+The fingerprint is SHA-256 over the header's canonical JSON, then each row's, in row order. What
+differs between two plans of the same meaning (plan id, creation time) stands outside of both.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from connector.models import Primitive
+from policies.inputs import EvidenceItem as Evidence
+
+__all__ = [
+    "PLAN_FORMAT",
+    "Evidence",
+    "Fingerprint",
+    "Plan",
+    "PlanHeader",
+    "PlanRow",
+    "RowStatus",
+    "RuleCount",
+    "encode_header",
+    "encode_row",
+]
+
+PLAN_FORMAT = 1
+
+_encoder = msgspec.json.Encoder(order="deterministic")
+
+
+class RowStatus(StrEnum):
+    """What a row says about one customer under one rule.
+
+    `change`: to be applied. `protected`: the rule holds, a protection stands in the way.
+    `undecided`: inputs are missing. `overruled`: somebody took back what we wrote.
+    `foreign`: a managed tag that somebody else set stands in the way.
+    `irreversible`: only in undo plans: a write that cannot be taken back.
+    """
+
+    CHANGE = "change"
+    PROTECTED = "protected"
+    UNDECIDED = "undecided"
+    OVERRULED = "overruled"
+    FOREIGN = "foreign"
+    IRREVERSIBLE = "irreversible"
+
+
+class PlanRow(msgspec.Struct, frozen=True, gc=False):
+    """One customer under one rule.
+
+    `customer` is the key `Object:id`. `stage_before` and `stage_after` are stage names, None for
+    out. `episode` is the number of the stay that this row opens, changes or closes. `version` and
+    `owner` are the record's as planned; None means not checked (undo). `evidence_key` names the
+    deciding facts: equal keys, equal note. `blocked_by` is a protection's id, a tag's name, or
+    why a write cannot be undone (`unsupported`, or `run:ID` of our later run that wrote the value);
+    `missing` the inputs that an undecided row lacks.
+    """
+
+    seq: int
+    status: RowStatus
+    customer: str
+    name: str
+    rule: str
+    kind: str
+    stage_before: str | None
+    stage_after: str | None
+    episode: int
+    intent_id: str = ""
+    version: str | None = None
+    owner: str | None = None
+    evidence: tuple[Evidence, ...] = ()
+    evidence_key: str = ""
+    evidence_key_before: str = ""
+    primitives: tuple[Primitive, ...] = ()
+    blocked_by: str = ""
+    missing: tuple[str, ...] = ()
+
+
+class RuleCount(msgspec.Struct, frozen=True):
+    """How one rule came out over all customers; `tripped` is the cap's own sentence, or empty.
+
+    The rows of a rule whose cap tripped stay in the plan and are not applied.
+    """
+
+    rule: str
+    kind: str
+    matched: int
+    changes: int
+    entering: int
+    protected: int
+    undecided: int
+    overruled: int
+    foreign: int
+    tripped: str = ""
+
+
+class PlanHeader(msgspec.Struct, frozen=True):
+    """What a plan means, apart from its rows. `as_of` is ISO 8601 in UTC. For an undo plan
+    `source_run` is the run it takes back, and `policy_hash` is empty."""
+
+    organisation: str
+    as_of: str
+    policy_hash: str
+    customers: int
+    rules: tuple[RuleCount, ...]
+    language: str
+    kind: str = "policy"
+    source_run: str = ""
+    format: int = PLAN_FORMAT
+
+    @property
+    def tripped(self) -> frozenset[str]:
+        """The rules whose cap tripped: their rows are shown and not applied."""
+        return frozenset(count.rule for count in self.rules if count.tripped)
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """A stored plan without its rows."""
+
+    id: str
+    fingerprint: str
+    created_at: datetime
+    header: PlanHeader
+    changes: int
+    primitives: int
+    calls: int
+    cost: int
+    applied: bool = False
+
+
+def encode_header(header: PlanHeader) -> bytes:
+    """Canonical JSON of a header."""
+    return _encoder.encode(header)
+
+
+def encode_row(row: PlanRow) -> bytes:
+    """Canonical JSON of a row: what is stored and what is hashed are the same bytes."""
+    return _encoder.encode(row)
+
+
+class Fingerprint:
+    """Streams canonical JSON into SHA-256."""
+
+    def __init__(self, header: PlanHeader) -> None:
+        self._hash = hashlib.sha256(encode_header(header))
+
+    def add(self, encoded_row: bytes) -> None:
+        self._hash.update(b"\n")
+        self._hash.update(encoded_row)
+
+    def pass_through(self, encoded_rows: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield the rows unchanged while hashing them."""
+        for row in encoded_rows:
+            self.add(row)
+            yield row
+
+    def text(self) -> str:
+        return self._hash.hexdigest()

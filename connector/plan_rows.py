@@ -1,0 +1,230 @@
+"""From a customer's action to a plan row: which steps, which note, which primitives."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import duckdb
+import msgspec
+
+from connector.marker import marker
+from connector.models import Change, Primitive, Ref, Step, StepKind
+from connector.plan_model import Evidence, PlanRow, RowStatus
+from connector.ports import Adapter
+from policies.compile_sql import CompiledEvaluation
+from policies.inputs import missing_inputs
+from policies.model import Policy, Rule, Stage
+from policies.moment import AsOf
+from policies.notes import render_note
+from policies.sql_expression import literal
+
+# Rows that change nothing are listed up to here for each rule and status; their counts are exact.
+LISTED = 10_000
+_FETCH = 2_000
+
+
+@dataclass(frozen=True)
+class PlanContext:
+    """What a plan depends on beside the staged facts and the journal."""
+
+    adapter: Adapter
+    organisation: str
+    policy: Policy
+    as_of: AsOf
+    language: str
+    status_field: str | None = None
+
+    @property
+    def written_policy(self) -> Policy:
+        """The policy without statuses, where the workspace names no field to write them to."""
+        return self.policy if self.status_field else self.policy.without_status()
+
+
+class _Action(NamedTuple):
+    """One fetched row: the action, what the CRM shows, and what we hold there."""
+
+    key: str
+    status: str
+    stage: int | None
+    blocked: int | None
+    evidence_key: str
+    name: str | None
+    version: str | None
+    owner: str | None
+    tags: Sequence[str]
+    shown_status: str | None
+    episode: int | None
+    stage_before: str | None
+    evidence_key_before: str | None
+    closed: int | None
+    held_tags: Sequence[str]
+    has_status: bool | None
+    held_status: str | None
+    original_status: str | None
+    marker: str | None
+    note_id: str | None
+    note: str | None
+
+
+_COLUMNS = """
+a.key, a.status, a.stage, a.blocked, a.evidence_key,
+c.name, c.version, c.owner_id, c.tags, c.status,
+e.number, e.stage, e.evidence_key, d.closed,
+coalesce(h.tags, []), h.has_status, h.status, h.status_original, h.marker, h.note_id, h.note"""
+_ACTION_WIDTH = len(_Action._fields)
+
+
+class RuleRows:
+    """The rows of one rule of a plan."""
+
+    def __init__(self, context: PlanContext, compiled: CompiledEvaluation, number: int) -> None:
+        self._context = context
+        self._compiled = compiled
+        self._number = number
+        self._rule: Rule = context.written_policy.rules[number]
+        self._managed = frozenset(stage.tag for stage in self._rule.stages if stage.tag)
+        self._shields = [
+            protection.id
+            for protection in context.policy.protections
+            if self._rule.kind in protection.kinds
+        ]
+
+    def rows(
+        self, connection: duckdb.DuckDBPyConnection, sequence: Iterator[int]
+    ) -> Iterator[PlanRow]:
+        """Stream the rows by customer key: changes and what stands in their way, then undecided."""
+        for status in ("change", "protected", "overruled", "foreign", "undecided"):
+            result = connection.execute(self._query(status))
+            while fetched := result.fetchmany(_FETCH):
+                for values in fetched:
+                    action = _Action(*values[:_ACTION_WIDTH])
+                    yield self._row(next(sequence), action, values[_ACTION_WIDTH:])
+
+    def _names(self, status: str) -> list[str]:
+        """Whose evidence a row carries: the rule's, and for undecided ones the protections' too."""
+        return [self._rule.id, *(self._shields if status == "undecided" else [])]
+
+    def _query(self, status: str) -> str:
+        columns = [
+            f"i.{column}"
+            for name in self._names(status)
+            for column in self._compiled.evidence_columns(name)
+        ]
+        limit = "" if status == "change" else f"LIMIT {LISTED}"
+        rule = literal(self._rule.id)
+        return f"""
+SELECT {_COLUMNS}, {", ".join(columns)}
+FROM actions a
+JOIN current_customers c ON c.key = a.key
+JOIN inputs i ON i.key = a.key
+LEFT JOIN open_episodes e ON e.customer = a.key AND e.rule = {rule}
+LEFT JOIN closed_episodes d ON d.customer = a.key AND d.rule = {rule}
+LEFT JOIN held h ON h.customer = a.key AND h.rule = {rule}
+WHERE a.rule = {self._number} AND a.status = {literal(status)}
+ORDER BY a.key {limit}"""
+
+    def _row(self, seq: int, action: _Action, values: Sequence[Any]) -> PlanRow:
+        stage = self._rule.stages[action.stage - 1] if action.stage else None
+        evidence, missing = self._evidence(action, values)
+        row = PlanRow(
+            seq=seq,
+            status=RowStatus(action.status),
+            customer=action.key,
+            name=action.name or "",
+            rule=self._rule.id,
+            kind=self._rule.kind,
+            stage_before=action.stage_before,
+            stage_after=stage.name if stage else None,
+            episode=action.episode or (action.closed or 0) + 1,
+            evidence=evidence,
+            evidence_key=action.evidence_key or "",
+            evidence_key_before=action.evidence_key_before or "",
+            blocked_by=self._blocked_by(action),
+            missing=missing,
+        )
+        return self._with_primitives(row, stage, action) if row.status == "change" else row
+
+    def _evidence(
+        self, action: _Action, values: Sequence[Any]
+    ) -> tuple[tuple[Evidence, ...], tuple[str, ...]]:
+        """The rule's evidence, and for an undecided row what is missing and for whom."""
+        parts: dict[str, tuple[Evidence, ...]] = {}
+        start = 0
+        for name in self._names(action.status):
+            width = len(self._compiled.evidence_columns(name))
+            parts[name] = self._compiled.read_evidence(name, values[start : start + width])
+            start += width
+        own = parts.pop(self._rule.id)
+        if action.status != RowStatus.UNDECIDED:
+            return own, ()
+        unclear = (
+            own if action.stage is None else (item for part in parts.values() for item in part)
+        )
+        return own, tuple(dict.fromkeys(missing_inputs(unclear)))
+
+    def _blocked_by(self, action: _Action) -> str:
+        if action.status == RowStatus.PROTECTED and action.blocked is not None:
+            return self._context.policy.protections[action.blocked].id
+        if action.status == RowStatus.FOREIGN:
+            foreign = self._managed & set(action.tags) - set(action.held_tags)
+            return ", ".join(sorted(foreign))
+        return ""
+
+    def _with_primitives(self, row: PlanRow, stage: Stage | None, action: _Action) -> PlanRow:
+        steps = (*self._field(stage, action), *self._tags(stage, action), *self._note(row, action))
+        intent = _intent_id(row)
+        change = Change(intent, Ref.parse(row.customer), row.rule, steps)
+        primitives: tuple[Primitive, ...] = self._context.adapter.lower(change)
+        return msgspec.structs.replace(
+            row,
+            intent_id=intent,
+            version=action.version,
+            owner=action.owner,
+            primitives=primitives,
+        )
+
+    def _field(self, stage: Stage | None, action: _Action) -> Iterator[Step]:
+        name = self._context.status_field
+        if name is None:
+            return
+        wanted = stage.status if stage else None
+        shown = action.shown_status
+        if wanted is None:
+            if not action.has_status or shown != action.held_status:
+                return
+            wanted = action.original_status
+        if shown != wanted:
+            yield Step(StepKind.FIELD, name, shown, wanted)
+
+    def _tags(self, stage: Stage | None, action: _Action) -> Iterator[Step]:
+        wanted = stage.tag if stage else None
+        for tag in action.held_tags:
+            if tag != wanted and tag in action.tags:
+                yield Step(StepKind.TAG, tag, before=True, after=False)
+        if wanted and wanted not in action.tags:
+            yield Step(StepKind.TAG, wanted, before=False, after=True)
+
+    def _note(self, row: PlanRow, action: _Action) -> Iterator[Step]:
+        if not self._rule.note or row.stage_after is None:
+            if action.marker:
+                yield Step(StepKind.NOTE, action.marker, action.note, None, action.note_id)
+            return
+        name = action.marker or marker(
+            self._context.organisation, row.customer, row.rule, row.episode
+        )
+        text = render_note(
+            self._rule, row.stage_after, row.evidence, language=self._context.language, marker=name
+        )
+        if text != action.note:
+            yield Step(StepKind.NOTE, name, action.note, text, action.note_id)
+
+
+def _intent_id(row: PlanRow) -> str:
+    """Names one change: the same decision about the same stay has the same id."""
+    meaning = "\x1f".join(
+        (row.customer, row.rule, str(row.episode), row.stage_after or "", row.evidence_key)
+    )
+    return hashlib.blake2b(meaning.encode(), digest_size=8).hexdigest()

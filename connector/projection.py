@@ -1,0 +1,218 @@
+"""What confirmed writes mean: which values in the CRM are ours, and who stays in which rule.
+
+Holdings and episodes are written here alone, inside the transaction of the receipts that cause
+them. All statements work on sets of rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, RowMapping, and_, bindparam, delete, insert, select, update
+
+from connector.journal_model import STEP_KINDS, Episode, Holding
+from connector.journal_schema import episodes, holdings
+from connector.models import Primitive, PrimitiveKind, Scalar, StepKind
+from connector.plan_model import PlanRow
+
+_PAGE = 1_000
+_REMOVALS = (PrimitiveKind.REMOVE_TAG, PrimitiveKind.DELETE_NOTE)
+_VALUES = (PrimitiveKind.SET_FIELD, PrimitiveKind.CHANGE_OWNER, PrimitiveKind.CALL)
+
+_HoldingKey = tuple[str, StepKind, str]
+_EpisodeKey = tuple[str, str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """One confirmed primitive, the row it serves, and the id that the CRM gave to its note."""
+
+    row: PlanRow
+    primitive: Primitive
+    remote_id: str | None
+
+
+def project(
+    connection: Connection, done: Sequence[Done], complete: Sequence[PlanRow], now: datetime
+) -> None:
+    """Follow confirmed writes; `complete` are the rows of which every primitive is done now."""
+    _project_holdings(connection, done)
+    rows = {item.row.seq: item.row for item in done}
+    _stage(connection, [row for row in rows.values() if row.stage_after is not None], now)
+    _close(connection, [row for row in complete if row.stage_after is None], now)
+
+
+def conclude(connection: Connection, rows: Sequence[PlanRow], now: datetime) -> None:
+    """Follow rows that need no write. They open no episode: no receipt says that it began."""
+    known = _known_episodes(connection, rows)
+    staged = [row for row in rows if row.stage_after is not None and _key(row) in known]
+    _stage(connection, staged, now)
+    _close(connection, [row for row in rows if row.stage_after is None], now)
+
+
+def holdings_in(connection: Connection) -> Iterator[Holding]:
+    """Stream all holdings."""
+    order = (holdings.c.customer, holdings.c.kind, holdings.c.target)
+    result = connection.execution_options(yield_per=_PAGE).execute(
+        select(holdings).order_by(*order)
+    )
+    for row in result.mappings():
+        yield _holding(row)
+
+
+def episodes_in(connection: Connection, *, open_only: bool) -> Iterator[Episode]:
+    """Stream episodes."""
+    query = select(episodes).order_by(*episodes.primary_key.columns)
+    if open_only:
+        query = query.where(episodes.c.closed_at.is_(None))
+    for row in connection.execution_options(yield_per=_PAGE).execute(query).mappings():
+        yield Episode(**row)
+
+
+def _project_holdings(connection: Connection, done: Sequence[Done]) -> None:
+    held = _held_by(connection, {item.row.customer for item in done})
+    touched: set[_HoldingKey] = set()
+    for item in done:
+        kind = STEP_KINDS[item.primitive.kind]
+        key = (item.row.customer, kind, item.primitive.target)
+        touched.add(key)
+        now_held = _held_after(item, kind, held.pop(key, None))
+        if now_held is not None:
+            held[key] = now_held
+    if touched:
+        _replace(connection, touched, held)
+
+
+def _held_after(item: Done, kind: StepKind, held: Holding | None) -> Holding | None:
+    """What is held of one value once this primitive is done."""
+    primitive = item.primitive
+    if primitive.kind in _REMOVALS:
+        return None
+    original: Scalar = None
+    if primitive.kind in _VALUES:
+        original = primitive.before if held is None else held.original
+        if primitive.after == original:
+            return None
+    elif kind is StepKind.TAG:
+        original = False
+    return Holding(
+        customer=item.row.customer,
+        rule=item.row.rule,
+        kind=kind,
+        target=primitive.target,
+        value=primitive.after,
+        original=original,
+        remote_id=item.remote_id,
+    )
+
+
+def _held_by(connection: Connection, customers: set[str]) -> dict[_HoldingKey, Holding]:
+    query = select(holdings).where(holdings.c.customer.in_(customers))
+    found = [_holding(row) for row in connection.execute(query).mappings()]
+    return {(item.customer, item.kind, item.target): item for item in found}
+
+
+def _holding(row: RowMapping) -> Holding:
+    return Holding(
+        customer=row["customer"],
+        rule=row["rule"],
+        kind=StepKind(row["kind"]),
+        target=row["target"],
+        value=msgspec.json.decode(row["value"]),
+        original=msgspec.json.decode(row["original"]),
+        remote_id=row["remote_id"],
+    )
+
+
+def _replace(
+    connection: Connection, touched: set[_HoldingKey], held: dict[_HoldingKey, Holding]
+) -> None:
+    gone = delete(holdings).where(
+        holdings.c.customer == bindparam("of"),
+        holdings.c.kind == bindparam("sort"),
+        holdings.c.target == bindparam("name"),
+    )
+    keys = sorted(touched)
+    connection.execute(
+        gone, [{"of": of, "sort": sort.value, "name": name} for of, sort, name in keys]
+    )
+    standing = [held[key] for key in keys if key in held]
+    if standing:
+        connection.execute(insert(holdings), [_holding_record(item) for item in standing])
+
+
+def _holding_record(item: Holding) -> dict[str, Any]:
+    return {
+        "customer": item.customer,
+        "kind": item.kind.value,
+        "target": item.target,
+        "rule": item.rule,
+        "value": msgspec.json.encode(item.value),
+        "original": msgspec.json.encode(item.original),
+        "remote_id": item.remote_id,
+    }
+
+
+def _key(row: PlanRow) -> _EpisodeKey:
+    return row.customer, row.rule, row.episode
+
+
+def _known_episodes(connection: Connection, rows: Sequence[PlanRow]) -> set[_EpisodeKey]:
+    customers = {row.customer for row in rows}
+    columns = episodes.primary_key.columns
+    query = select(*columns).where(episodes.c.customer.in_(customers))
+    return {(customer, rule, number) for customer, rule, number in connection.execute(query)}
+
+
+_THIS_EPISODE = and_(
+    episodes.c.customer == bindparam("of"),
+    episodes.c.rule == bindparam("under"),
+    episodes.c.number == bindparam("nth"),
+)
+
+
+def _address(row: PlanRow) -> dict[str, Any]:
+    return {"of": row.customer, "under": row.rule, "nth": row.episode}
+
+
+def _stage(connection: Connection, rows: Sequence[PlanRow], now: datetime) -> None:
+    """Open episodes, or bring them to another stage, also ones that had been closed."""
+    if not rows:
+        return
+    known = _known_episodes(connection, rows)
+    old = [row for row in rows if _key(row) in known]
+    new = [row for row in rows if _key(row) not in known]
+    if new:
+        connection.execute(insert(episodes), [_episode_record(row, now) for row in new])
+    if old:
+        restage = update(episodes).where(_THIS_EPISODE)
+        restage = restage.values(
+            stage=bindparam("to"), evidence_key=bindparam("because"), closed_at=None
+        )
+        connection.execute(
+            restage,
+            [_address(row) | {"to": row.stage_after, "because": row.evidence_key} for row in old],
+        )
+
+
+def _episode_record(row: PlanRow, now: datetime) -> dict[str, Any]:
+    return {
+        "customer": row.customer,
+        "rule": row.rule,
+        "number": row.episode,
+        "stage": row.stage_after,
+        "evidence_key": row.evidence_key,
+        "opened_at": now,
+        "closed_at": None,
+    }
+
+
+def _close(connection: Connection, rows: Sequence[PlanRow], now: datetime) -> None:
+    if rows:
+        still_open = episodes.c.closed_at.is_(None)
+        close = update(episodes).where(_THIS_EPISODE, still_open).values(closed_at=bindparam("at"))
+        connection.execute(close, [_address(row) | {"at": now} for row in rows])

@@ -1,0 +1,51 @@
+"""Plain text for terminals: columns padded by display width, so that Chinese names line up."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+
+def display_width(text: str) -> int:
+    """How many terminal cells a text takes; wide East Asian characters take two."""
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
+        for char in text
+    )
+
+
+def pad(text: str, width: int, *, right: bool = False) -> str:
+    """Fill with spaces up to a display width; `right` aligns to the right."""
+    gap = " " * max(0, width - display_width(text))
+    return gap + text if right else text + gap
+
+
+def render_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    """Lines of a table; columns of numbers are aligned to the right."""
+    body = [list(row) for row in rows]
+    numeric = [all(isinstance(row[place], int) for row in body) for place in range(len(header))]
+    texts = [list(header), *([_cell(value) for value in row] for row in body)]
+    widths = [max(display_width(row[place]) for row in texts) for place in range(len(header))]
+    return [
+        "  ".join(
+            pad(text, widths[place], right=numeric[place] and bool(body))
+            for place, text in enumerate(row)
+        ).rstrip()
+        for row in texts
+    ]
+
+
+def shorten(text: str, width: int) -> str:
+    """Cut to a display width, with an ellipsis where something was cut."""
+    if display_width(text) <= width:
+        return text
+    kept = ""
+    for char in text:
+        if display_width(kept + char) > width - 1:
+            break
+        kept += char
+    return kept + "…"
+
+
+def _cell(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,238 @@
+"""The load step: from spooled pages to facts tables, in one transaction or not at all.
+
+A watermark moves here, together with the data behind it, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+import duckdb
+import msgspec
+
+from connector import history
+from connector.facts import FactsBuild, Slice
+from connector.incoming import read_incoming
+from connector.mapping import FACTS, MAPPED, CompiledMapping
+from connector.mapping_sql import staged
+from connector.shrink import Guard
+from connector.spool import Walk
+from connector.warehouse import Pulled, Warehouse, set_meta
+from connector.written import forget_overtaken, lay_over
+
+
+@dataclass(frozen=True)
+class Loading:
+    """What is to be staged: finished walks, and the objects that could not be read."""
+
+    walks: Sequence[Walk]
+    unreadable: Sequence[str]
+    now: datetime
+    accept_shrink: bool = False
+
+
+@dataclass
+class Staged:
+    """What became of it, object by object."""
+
+    problems: dict[str, int] = field(default_factory=dict)
+    orphans: dict[str, int] = field(default_factory=dict)
+
+
+def stage(warehouse: Warehouse, mapping: CompiledMapping, loading: Loading) -> Staged:
+    """Stage all walks in one transaction.
+
+    Raises RefusedError, and changes nothing, when the pull looks empty, shrunken or blank-keyed.
+    """
+    Guard.refuse_blank_keys(mapping, loading.walks)
+    if warehouse.path.exists() and not warehouse.exists():
+        warehouse.discard()
+    with warehouse.writing() as connection:
+        connection.begin()
+        try:
+            staged = _Load(connection, warehouse, mapping, loading).run()
+            connection.commit()
+        except BaseException:
+            connection.rollback()
+            raise
+    return staged
+
+
+class _Load:
+    """One load; `slices` says which rows of which tables have to be made anew."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        warehouse: Warehouse,
+        mapping: CompiledMapping,
+        loading: Loading,
+    ) -> None:
+        self._connection = connection
+        self._warehouse = warehouse
+        self._mapping = mapping
+        self._loading = loading
+
+    def run(self) -> Staged:
+        mapping, connection = self._mapping, self._connection
+        remapped = self._meta("mapping") != mapping.hash
+        changed = {
+            walk.manifest.object: read_incoming(connection, mapping, walk)
+            for walk in self._loading.walks
+        }
+        slices = {name: kind for name, kind in changed.items() if kind is not Slice.NONE}
+        if remapped:
+            self._forget_unmapped()
+            slices |= {name: Slice.ALL for name in mapping.shapes if self._is_staged(name)}
+        set_meta(connection, "mapping", mapping.hash)
+        set_meta(connection, "status_field", mapping.status_field or "")
+        if slices:
+            self._rebuild(slices, anew=remapped)
+        self._record(recount=remapped or any(map(self._has_facts, slices)))
+        return Staged(self._problems(), self._orphans())
+
+    def _rebuild(self, slices: Mapping[str, Slice], *, anew: bool) -> None:
+        connection, warehouse, loading = self._connection, self._warehouse, self._loading
+        history.sync_versions(connection, warehouse.history_path, warehouse.zone)
+        guard = Guard(connection, self._mapping, slices)
+        build = FactsBuild(connection, self._mapping, self._today(), slices, anew=anew)
+        build.run()
+        if not loading.accept_shrink:
+            guard.refuse_loss()
+        forget_overtaken(connection)
+        lay_over(connection)
+        if build.customers_changed:
+            history.append_versions(
+                connection,
+                warehouse.history_path,
+                warehouse.zone,
+                loading.now,
+                build.customer_scope,
+            )
+        set_meta(connection, "loaded_on", self._today().isoformat())
+
+    def _today(self) -> date:
+        row = self._connection.execute(
+            "SELECT CAST(CAST(? AS TIMESTAMPTZ) AT TIME ZONE ? AS DATE)",
+            [self._loading.now, self._warehouse.zone],
+        ).fetchone()
+        assert row is not None  # noqa: S101 - a query without FROM has one row
+        day: date = row[0]
+        return day
+
+    def _meta(self, name: str) -> str:
+        row = self._connection.execute("SELECT value FROM meta WHERE name = ?", [name]).fetchone()
+        return str(row[0]) if row else ""
+
+    def _is_staged(self, name: str) -> bool:
+        row = self._connection.execute(
+            "SELECT 1 FROM duckdb_tables() WHERE database_name = 'warehouse' "
+            "AND schema_name = 'staged' AND table_name = ?",
+            [name],
+        ).fetchone()
+        return row is not None
+
+    def _forget_unmapped(self) -> None:
+        """Objects that the mapping no longer names, or of which it now wants other fields."""
+        fresh = {walk.manifest.object for walk in self._loading.walks}
+        for name, pulled in self._pulls().items():
+            mapped = name in self._mapping.shapes
+            if name in fresh or (mapped and pulled.paths == paths_key(self._mapping, name)):
+                continue
+            self._connection.execute(f"DROP TABLE IF EXISTS {staged(name)}")
+            for table in ("pulls", "problems", "tombstones"):
+                self._connection.execute(f"DELETE FROM {table} WHERE object = ?", [name])
+
+    def _has_facts(self, name: str) -> bool:
+        return any(table != "people" for table in self._mapping.tables_of(name))
+
+    def _record(self, *, recount: bool) -> None:
+        """Watermarks, completeness and orphans: what the next run starts from."""
+        connection = self._connection
+        for walk in self._loading.walks:
+            self._record_walk(walk)
+        for name in self._loading.unreadable:
+            connection.execute("UPDATE pulls SET readable = false WHERE object = ?", [name])
+        if recount:
+            self._count_orphans()
+        connection.execute("DELETE FROM sources")
+        pulls = self._pulls()
+        for table in MAPPED:
+            connection.execute(
+                "INSERT INTO sources VALUES (?, ?, ?, ?)", self._source(table, pulls)
+            )
+
+    def _record_walk(self, walk: Walk) -> None:
+        manifest, connection = walk.manifest, self._connection
+        row = connection.execute(
+            "SELECT watermark, full_at, orphans FROM pulls WHERE object = ?", [manifest.object]
+        ).fetchone()
+        before, full_at, orphans = row or (None, None, 0)
+        started = _naive(manifest.started_at)
+        full = manifest.since is None
+        watermark = _naive(manifest.watermark) if manifest.watermark else None
+        connection.execute("DELETE FROM pulls WHERE object = ?", [manifest.object])
+        connection.execute(
+            "INSERT INTO pulls VALUES (?, ?, ?, ?, ?, ?, ?, true)",
+            [
+                manifest.object,
+                watermark if full else max(filter(None, (before, watermark)), default=None),
+                started if full else full_at,
+                started,
+                manifest.walk,
+                paths_key(self._mapping, manifest.object),
+                orphans,
+            ],
+        )
+
+    def _count_orphans(self) -> None:
+        counts: dict[str, int] = {}
+        for table in FACTS:
+            rows = self._connection.execute(
+                f"SELECT source, count(*) FROM {table} f "
+                "WHERE NOT EXISTS (FROM customers c WHERE c.key = f.customer) GROUP BY source"
+            ).fetchall()
+            for name, count in rows:
+                counts[name] = counts.get(name, 0) + count
+        self._connection.execute("UPDATE pulls SET orphans = 0")
+        for name, count in counts.items():
+            self._connection.execute("UPDATE pulls SET orphans = ? WHERE object = ?", [count, name])
+
+    def _source(self, table: str, pulls: Mapping[str, Pulled]) -> list[object]:
+        """A table is complete when each object it needs was pulled in full and still can be."""
+        own = self._mapping.objects_of(table)
+        needed = {*own, *(name for one in own for name in self._mapping.between(table, one))}
+        found = [pulls[name] for name in needed if name in pulls]
+        complete = bool(needed) and len(found) == len(needed)
+        complete = complete and all(pull.readable and pull.full_at for pull in found)
+        since = [s.since for s in self._mapping.file.sources(table) if s.since is not None]
+        pulled_at = min((_naive(pull.pulled_at) for pull in found), default=None)
+        return [table, complete, max(since, default=None), pulled_at]
+
+    def _pulls(self) -> dict[str, Pulled]:
+        rows = self._connection.execute(
+            "SELECT object, watermark, full_at, pulled_at, walk, paths, orphans, readable "
+            "FROM pulls"
+        ).fetchall()
+        return {name: Pulled(*rest) for name, *rest in rows}
+
+    def _problems(self) -> dict[str, int]:
+        rows = self._connection.execute(
+            "SELECT object, count(*) FROM problems GROUP BY object"
+        ).fetchall()
+        return dict(rows)
+
+    def _orphans(self) -> dict[str, int]:
+        return dict(self._connection.execute("SELECT object, orphans FROM pulls").fetchall())
+
+
+def paths_key(mapping: CompiledMapping, name: str) -> str:
+    """What a staged table holds: another set of paths needs the object in full again."""
+    shape = mapping.shapes[name]
+    return msgspec.json.encode([shape.id_path, *sorted(shape.paths)]).decode()
+
+
+def _naive(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment

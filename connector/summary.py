@@ -1,0 +1,233 @@
+"""What a plan, a run and a pull say to people, in the workspace's language. No decisions here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from connector.apply import ApplyReport
+from connector.journal_model import Run
+from connector.models import PrimitiveKind
+from connector.plan_model import Plan, PlanRow, RowStatus
+from connector.ports import Capabilities, Organisation, Schema
+from connector.pull import PullReport
+from connector.render import render_table, shorten
+from policies.messages import evidence_phrase, message
+
+_NAME_WIDTH = 28  # display cells
+_EXAMPLES = 3  # of each rule and status
+
+
+def plan_lines(
+    plan: Plan, rows: Iterable[PlanRow], language: str, zone: str, capabilities: Capabilities
+) -> list[str]:
+    """Counts first, then examples with reasons, what was left alone and why, cost, next command."""
+    header = plan.header
+    day = datetime.fromisoformat(header.as_of).astimezone(ZoneInfo(zone)).date()
+    title = "plan.undo_title" if header.kind == "undo" else "plan.title"
+    lines = [
+        message(
+            language,
+            title,
+            plan=plan.id,
+            day=day.isoformat(),
+            customers=f"{header.customers:,}",
+            run=header.source_run,
+        ),
+        "",
+        *_counts(plan, language),
+        *(_tripped(plan, language)),
+        *_examples(rows, language),
+        "",
+    ]
+    if plan.changes == 0:
+        return [*lines, message(language, "plan.none")]
+    lines.append(
+        message(
+            language,
+            "plan.cost",
+            primitives=f"{plan.primitives:,}",
+            calls=f"{plan.calls:,}",
+            cost=f"{plan.cost:,}",
+        )
+    )
+    loud = _loud_kinds(capabilities)
+    if loud:
+        names = ", ".join(message(language, f"primitive.{kind}") for kind in loud)
+        lines.append(message(language, "plan.automations", kinds=names))
+    return [*lines, message(language, "plan.next", plan=plan.id)]
+
+
+def _loud_kinds(capabilities: Capabilities) -> list[PrimitiveKind]:
+    """Kinds of writes for which the CRM has no switch that keeps its automations quiet."""
+    return [kind for kind, limit in sorted(capabilities.writes.items()) if not limit.quiet]
+
+
+def _counts(plan: Plan, language: str) -> list[str]:
+    columns = (
+        "rule",
+        "kind",
+        "matched",
+        "changes",
+        "entering",
+        "protected",
+        "undecided",
+        "overruled",
+        "foreign",
+    )
+    header = [message(language, f"column.{column}") for column in columns]
+    rows = [
+        [
+            count.rule,
+            message(language, f"kind.{count.kind}"),
+            count.matched,
+            count.changes,
+            count.entering,
+            count.protected,
+            count.undecided,
+            count.overruled,
+            count.foreign,
+        ]
+        for count in plan.header.rules
+    ]
+    return render_table(header, rows)
+
+
+def _tripped(plan: Plan, language: str) -> list[str]:
+    return [
+        message(language, "plan.tripped", rule=count.rule, cap=count.tripped)
+        for count in plan.header.rules
+        if count.tripped
+    ]
+
+
+def _examples(rows: Iterable[PlanRow], language: str) -> list[str]:
+    lines: list[str] = []
+    heading = ""
+    for row in rows:
+        title = f"{row.rule} · {message(language, f'status.{row.status}')}"
+        if title != heading:
+            lines += ["", title]
+            heading = title
+        lines.append("  " + row_line(row, language))
+    return lines
+
+
+def example_rows(rows: Iterable[PlanRow]) -> list[PlanRow]:
+    """The first few rows of each rule and status, in the plan's order."""
+    seen: dict[tuple[str, RowStatus], list[PlanRow]] = {}
+    for row in rows:
+        kept = seen.setdefault((row.rule, row.status), [])
+        if len(kept) < _EXAMPLES:
+            kept.append(row)
+    return [row for kept in seen.values() for row in kept]
+
+
+def row_line(row: PlanRow, language: str) -> str:
+    """One customer: name, what changes, and why (or why not)."""
+    name = shorten(row.name or row.customer, _NAME_WIDTH)
+    facts = "; ".join(evidence_phrase(language, item) for item in row.evidence)
+    if row.status is RowStatus.UNDECIDED:
+        facts = message(language, "row.missing", missing=", ".join(row.missing))
+    elif row.status is RowStatus.PROTECTED:
+        facts = message(language, "row.protected", protection=row.blocked_by)
+    elif row.status is RowStatus.FOREIGN:
+        facts = message(language, "row.foreign", tag=row.blocked_by)
+    arrow = ""
+    if row.status is RowStatus.CHANGE:
+        outside = message(language, "stage.none")
+        arrow = f"{row.stage_before or outside} → {row.stage_after or outside}  "
+    return f"{name} ({row.customer})  {arrow}{facts}"
+
+
+def pull_lines(report: PullReport, language: str) -> list[str]:
+    """What came, object by object, and what was wrong with it."""
+    columns = ("object", "rows", "deleted", "problems", "orphans")
+    header = [message(language, f"column.{column}") for column in columns]
+    rows = [
+        [item.object, item.rows, item.deleted, item.problems, item.orphans]
+        for item in report.objects
+    ]
+    lines = render_table(header, rows)
+    lines += [
+        message(language, "pull.unreadable", object=item.object, reason=item.error)
+        for item in report.objects
+        if item.error
+    ]
+    return lines
+
+
+def pull_json(report: PullReport) -> dict[str, Any]:
+    """The same for programs."""
+    result: dict[str, Any] = msgspec.to_builtins(report)
+    return result
+
+
+def apply_lines(report: ApplyReport, language: str) -> list[str]:
+    """What was done, and by name what was not."""
+    counts = {**report.counts}
+    lines = [
+        message(
+            language,
+            "apply.done",
+            done=f"{report.done:,}",
+            writes=f"{report.writes:,}",
+            run=report.run_id,
+        )
+    ]
+    for status, count in sorted(counts.items()):
+        if status != "done" and count:
+            lines.append(message(language, f"outcome.{status}", count=f"{count:,}"))
+    lines.extend(
+        f"  {item.customer}  {item.rule}  {item.code}: {item.detail}" for item in report.exceptions
+    )
+    if report.done:
+        lines.append(message(language, "apply.next", run=report.run_id))
+    return lines
+
+
+def runs_lines(runs: Sequence[Run], language: str, zone: str) -> list[str]:
+    """The journal's runs, newest first."""
+    columns = ("run", "command", "started", "ended", "state")
+    header = [message(language, f"column.{column}") for column in columns]
+    local = ZoneInfo(zone)
+
+    def moment(value: datetime | None) -> str:
+        return value.astimezone(local).strftime("%Y-%m-%d %H:%M:%S") if value else "-"
+
+    rows = [
+        [run.id, run.kind, moment(run.started_at), moment(run.ended_at), run.status] for run in runs
+    ]
+    return render_table(header, rows)
+
+
+def check_lines(organisation: Organisation, schema: Schema, language: str) -> list[str]:
+    """Who answered, as whom, and what can be written there."""
+    lines = [
+        message(
+            language,
+            "check.organisation",
+            name=organisation.name,
+            id=organisation.id,
+            kind=organisation.kind,
+            zone=organisation.timezone,
+        ),
+        message(language, "check.objects", objects=", ".join(sorted(schema.objects))),
+    ]
+    for kind, limit in sorted(schema.capabilities.writes.items()):
+        quiet = message(language, "check.quiet" if limit.quiet else "check.loud")
+        lines.append(
+            message(
+                language,
+                "check.write",
+                kind=message(language, f"primitive.{kind}"),
+                batch=limit.batch,
+                quiet=quiet,
+            )
+        )
+    lookup = message(language, f"check.notes_{schema.capabilities.note_lookup}")
+    return [*lines, lookup]

@@ -1,0 +1,56 @@
+"""Makes a new workspace: highseas.yaml, a starter policy.yaml, and what git should not take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from connector.errors import ConfigurationError
+from connector.workspace import CONFIG_NAME, STATE_NAME, load_workspace
+from policies.policy import library_text
+
+
+@dataclass(frozen=True)
+class NewWorkspace:
+    """What a new workspace starts with; `settings` is the adapter's part of the `crm:` block."""
+
+    name: str
+    adapter: str
+    settings: Mapping[str, str]
+    timezone: str = "UTC"
+    language: str = "en"
+    starter: str = "starter"
+
+
+def create_workspace(root: Path, new: NewWorkspace) -> list[Path]:
+    """Write the files and check that they load.
+
+    Raises ConfigurationError when the folder already is a workspace.
+    """
+    if (root / CONFIG_NAME).exists():
+        message = f"{root} already is a workspace"
+        raise ConfigurationError(message, f"edit {root / CONFIG_NAME}, or choose another folder")
+    root.mkdir(parents=True, exist_ok=True)
+    head = {
+        "workspace": 1,
+        "name": new.name,
+        "timezone": new.timezone,
+        "language": new.language,
+        "crm": {"adapter": new.adapter, **new.settings},
+    }
+    files = {
+        CONFIG_NAME: _yaml(head),
+        "policy.yaml": library_text(new.starter),
+        ".gitignore": f"{STATE_NAME}/\n",
+    }
+    for name, text in files.items():
+        (root / name).write_text(text, encoding="utf-8")
+    load_workspace(root).prepare()
+    return [root / name for name in files]
+
+
+def _yaml(value: object) -> str:
+    return yaml.safe_dump(value, allow_unicode=True, sort_keys=False, default_flow_style=False)

@@ -1,0 +1,123 @@
+"""Confirmed writes laid over the staged customers, until a later pull shows the record itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from connector.models import PrimitiveKind, Scalar
+from connector.row_shape import identifier, literal
+
+if TYPE_CHECKING:
+    from connector.warehouse import Receipt
+
+_CHUNK = 10_000
+_SHOWN = frozenset(
+    {
+        PrimitiveKind.ADD_TAG,
+        PrimitiveKind.REMOVE_TAG,
+        PrimitiveKind.SET_FIELD,
+        PrimitiveKind.CHANGE_OWNER,
+    }
+)
+_TAGS = """
+WITH last AS (
+  SELECT key, target, arg_max(kind, seq) AS kind FROM written
+  WHERE kind IN ('add_tag', 'remove_tag') GROUP BY key, target
+), overlay AS (
+  SELECT key, list(target) AS touched,
+    coalesce(list(target ORDER BY target) FILTER (kind = 'add_tag'), CAST([] AS VARCHAR[])) AS added
+  FROM last GROUP BY key
+)
+UPDATE customers SET tags =
+  list_concat([t FOR t IN customers.tags IF NOT list_contains(touched, t)], added)
+FROM overlay WHERE overlay.key = customers.key
+"""
+_VALUE = """
+WITH overlay AS (
+  SELECT key, arg_max(ROW(after), seq) AS last FROM written WHERE {condition} GROUP BY key
+)
+UPDATE customers SET {column} = last[1] FROM overlay WHERE overlay.key = customers.key
+"""
+
+
+def chunks(receipts: Iterable[Receipt]) -> Iterator[list[Receipt]]:
+    """Receipts in lists that fit in memory."""
+    waiting = iter(receipts)
+    while chunk := list(islice(waiting, _CHUNK)):
+        yield chunk
+
+
+def insert_receipts(
+    connection: duckdb.DuckDBPyConnection, parts: Iterable[Sequence[Receipt]]
+) -> None:
+    """Stage receipts in one transaction. Those that a later pull has overtaken are passed over."""
+    last = 0
+    connection.begin()
+    try:
+        for part in parts:
+            last = max(last, *(item.seq for item in part))
+            shown = [item for item in part if item.kind in _SHOWN]
+            connection.execute(
+                "INSERT INTO written SELECT unnest($1::BIGINT[]), unnest($2::TIMESTAMP[]), "
+                "unnest($3::VARCHAR[]), unnest($4::VARCHAR[]), unnest($5::VARCHAR[]), "
+                "unnest($6::VARCHAR[])",
+                [
+                    [item.seq for item in shown],
+                    [_utc(item.at) for item in shown],
+                    [str(item.ref) for item in shown],
+                    [item.kind.value for item in shown],
+                    [item.target for item in shown],
+                    [_text(item.after) for item in shown],
+                ],
+            )
+        forget_overtaken(connection)
+        lay_over(connection)
+        connection.execute("DELETE FROM meta WHERE name = 'receipt'")
+        connection.execute("INSERT INTO meta VALUES ('receipt', ?)", [str(last)])
+        connection.commit()
+    except BaseException:
+        connection.rollback()
+        raise
+
+
+def forget_overtaken(connection: duckdb.DuckDBPyConnection) -> None:
+    """Drop writes to records whose staged state was asked for after the write."""
+    rows = connection.execute("SELECT DISTINCT split_part(key, ':', 1) FROM written").fetchall()
+    tables = connection.execute(
+        "SELECT table_name FROM duckdb_tables() "
+        "WHERE database_name = 'warehouse' AND schema_name = 'staged'"
+    ).fetchall()
+    for (name,) in set(rows) & set(tables):
+        key = f'{literal(name + ":")} || s.":id"'
+        connection.execute(
+            f"DELETE FROM written USING staged.{identifier(name)} s "
+            f'WHERE written.key = {key} AND written.written_at < s.":pulled_at"'
+        )
+
+
+def lay_over(connection: duckdb.DuckDBPyConnection) -> None:
+    """Show in `customers` what is in `written`. Doing it twice changes nothing."""
+    if connection.execute("SELECT count(*) FROM written").fetchone() == (0,):
+        return
+    connection.execute(_TAGS)
+    row = connection.execute("SELECT value FROM meta WHERE name = 'status_field'").fetchone()
+    if row and row[0]:
+        condition = f"kind = 'set_field' AND target = {literal(row[0])}"
+        connection.execute(_VALUE.format(column="status", condition=condition))
+    condition = "kind = 'change_owner'"
+    connection.execute(_VALUE.format(column="owner_id", condition=condition))
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def _text(value: Scalar) -> str | None:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return None if value is None else str(value)

@@ -1,0 +1,152 @@
+"""The typed tree as one generated Python function: for `explain`, policy tests and as an oracle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Context, Decimal, localcontext
+from typing import Any
+
+from policies.customer_facts import CustomerFacts, InputValues, input_values
+from policies.inputs import EvidenceItem, InputPlan
+from policies.model import Policy, Rule
+from policies.moment import AsOf, SourceState
+from policies.python_expression import RUNTIME, FunctionWriter
+from policies.sql_expression import Thresholds
+from policies.thresholds import thresholds_of
+
+# Wider than any number that the type rules let through.
+_EXACT = Context(prec=100)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleResult:
+    """`stage`: 0 known and out, k the k-th stage, None unknown. `stage_name` names the k-th."""
+
+    id: str
+    kind: str
+    stage: int | None
+    stage_name: str | None
+    evidence: tuple[EvidenceItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectionResult:
+    """`holds`: None is unknown, which protects too."""
+
+    id: str
+    holds: bool | None
+    evidence: tuple[EvidenceItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Everything that a policy says about one customer."""
+
+    rules: tuple[RuleResult, ...]
+    protections: tuple[ProtectionResult, ...]
+
+
+class PythonEvaluation:
+    """A policy compiled to Python for one moment."""
+
+    def __init__(self, policy: Policy, as_of: AsOf, sources: Mapping[str, SourceState]) -> None:
+        self.plan = InputPlan(policy, as_of, sources)
+        self._findings = _compiled(_findings_source(self.plan))
+        self._ranked = _compiled(_ranked_source(self.plan))
+
+    def inputs(self, facts: CustomerFacts) -> InputValues | None:
+        """The customer's inputs; None when the customer did not exist yet."""
+        with localcontext(_EXACT):
+            return input_values(self.plan, facts)
+
+    def findings(
+        self, inputs: InputValues, thresholds: Thresholds
+    ) -> tuple[tuple[int | None, ...], tuple[bool | None, ...]]:
+        """The stage of each rule, and whether each protection holds."""
+        with localcontext(_EXACT):
+            result = self._findings(
+                inputs.values, inputs.instants, inputs.history_known, self._breaks(thresholds)
+            )
+        rules = len(self.plan.policy.rules)
+        return result[:rules], result[rules:]
+
+    def _breaks(self, thresholds: Thresholds) -> list[Sequence[Decimal | int | None]]:
+        return [thresholds[f"t_{place}"] for place in range(len(self.plan.ranks))]
+
+    def thresholds(self, population: Iterable[InputValues]) -> Thresholds:
+        """The thresholds over all customers."""
+        everyone = list(population)
+        result: dict[str, tuple[Decimal | int | None, ...]] = {}
+        with localcontext(_EXACT):
+            rows = [
+                self._ranked(item.values, item.instants, item.history_known, ())
+                for item in everyone
+            ]
+            for place, rank in enumerate(self.plan.ranks):
+                names = [self.plan.by_leaf[leaf].place for leaf in self.plan.currencies(rank)]
+                currencies = (item.currencies[name] for item in everyone for name in names)
+                values = [row[place] for row in rows]
+                result[f"t_{place}"] = thresholds_of(rank, values, currencies)
+        return result
+
+    def explain(self, inputs: InputValues, thresholds: Thresholds) -> Explanation:
+        """Findings with their evidence."""
+        stages, holds = self.findings(inputs, thresholds)
+        policy = self.plan.policy
+        rules = tuple(
+            RuleResult(
+                rule.id, rule.kind, stage, stage_name(rule, stage), self._evidence(rule.id, inputs)
+            )
+            for rule, stage in zip(policy.rules, stages, strict=True)
+        )
+        protections = tuple(
+            ProtectionResult(item.id, held, self._evidence(item.id, inputs))
+            for item, held in zip(policy.protections, holds, strict=True)
+        )
+        return Explanation(rules, protections)
+
+    def _evidence(self, name: str, inputs: InputValues) -> tuple[EvidenceItem, ...]:
+        values = [inputs.values[item.place] for item in self.plan.evidence_inputs(name)]
+        return self.plan.evidence(name, values, history_known=inputs.history_known)
+
+
+def stage_name(rule: Rule, stage: int | None) -> str | None:
+    """The name of the k-th stage; None for out and for unknown."""
+    return rule.stages[stage - 1].name if stage else None
+
+
+def evaluate_customer(
+    policy: Policy,
+    as_of: AsOf,
+    sources: Mapping[str, SourceState],
+    thresholds: Thresholds,
+    facts: CustomerFacts,
+) -> Explanation | None:
+    """What the policy says about one customer; None when the customer did not exist yet."""
+    evaluation = PythonEvaluation(policy, as_of, sources)
+    inputs = evaluation.inputs(facts)
+    return None if inputs is None else evaluation.explain(inputs, thresholds)
+
+
+def _findings_source(plan: InputPlan) -> str:
+    writer = FunctionWriter(plan)
+    results = [
+        writer.stage([None if stage.when is None else stage.when.tree for stage in rule.stages])
+        for rule in plan.policy.rules
+    ]
+    results += [writer.value(item.when.tree) for item in plan.policy.protections]
+    return writer.source(results)
+
+
+def _ranked_source(plan: InputPlan) -> str:
+    writer = FunctionWriter(plan)
+    return writer.source([writer.value(rank.value) for rank in plan.ranks])
+
+
+def _compiled(source: str) -> Callable[..., tuple[Any, ...]]:
+    """The text is written by `FunctionWriter` alone: constants stand in it as literals."""
+    names: dict[str, Any] = dict(RUNTIME)
+    exec(compile(source, "<policy>", "exec"), names)  # noqa: S102
+    function: Callable[..., tuple[Any, ...]] = names["evaluate"]
+    return function

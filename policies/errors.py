@@ -1,0 +1,46 @@
+"""The root of every error that highseas raises on purpose, and the errors of policy files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class HighseasError(Exception):
+    """One line of fact (`message`), one line of help (`hint`); the class has the exit code."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class ConfigurationError(HighseasError):
+    """A file or an option that the user wrote cannot be used as it stands."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One thing wrong at one place of a file; `line` and `column` count from 1."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+    suggestion: str = ""
+
+    def __str__(self) -> str:
+        tail = f" - {self.suggestion}" if self.suggestion else ""
+        return f"{self.file}:{self.line}:{self.column}: {self.message}{tail}"
+
+
+class FileProblems(ConfigurationError):  # noqa: N818 - a list of problems, each one's own
+    """A file with one or more problems; all of them are reported, in the order of the file."""
+
+    def __init__(self, problems: list[Problem], hint: str = "") -> None:
+        self.problems = tuple(sorted(problems))
+        super().__init__("\n".join(str(problem) for problem in self.problems), hint)

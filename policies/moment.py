@@ -1,0 +1,80 @@
+"""The moment that a run is made for, local days and windows, and how complete each source is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache, cached_property
+from zoneinfo import ZoneInfo
+
+
+@dataclass(frozen=True)
+class AsOf:
+    """An instant, and the zone whose calendar days count."""
+
+    moment: datetime
+    zone: str
+
+    def __post_init__(self) -> None:
+        if self.moment.tzinfo is None:
+            message = "the moment of a run needs a time zone"
+            raise ValueError(message)
+
+    @classmethod
+    def midnight(cls, day: date, zone: str) -> AsOf:
+        """The moment at which the local day `day` begins."""
+        return cls(local_midnight(day, ZoneInfo(zone)), zone)
+
+    @cached_property
+    def utc(self) -> datetime:
+        """The moment as the warehouse writes it: UTC without a zone."""
+        return self.moment.astimezone(UTC).replace(tzinfo=None)
+
+    @cached_property
+    def day(self) -> date:
+        return self.moment.astimezone(self._zone).date()
+
+    @cached_property
+    def _zone(self) -> ZoneInfo:
+        return ZoneInfo(self.zone)
+
+    def window_day(self, days: int) -> date:
+        """The first local day of a window of `days` days."""
+        return self.day - timedelta(days=days)
+
+    def window_start(self, days: int) -> datetime:
+        """The first instant of a window of `days` days, in UTC without a zone."""
+        return local_midnight(self.window_day(days), self._zone).replace(tzinfo=None)
+
+    def local_day(self, moment: datetime) -> date:
+        """The local day of an instant that is written in UTC, with or without its zone."""
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return aware.astimezone(self._zone).date()
+
+
+@cache
+def local_midnight(day: date, zone: ZoneInfo) -> datetime:
+    """The instant (UTC) at which a local day begins.
+
+    Where clocks jump over midnight, `fold=0` reads the skipped time with the offset that was
+    valid before the jump, which is the jump itself: the first instant of that day.
+    """
+    return datetime.combine(day, time.min, zone).astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """`complete`: pulled in full. `since`: the first day that it covers, None = all days."""
+
+    complete: bool
+    since: date | None = None
+
+    @property
+    def from_the_beginning(self) -> bool:
+        return self.complete and self.since is None
+
+    def covers(self, first_day: date | None) -> bool:
+        """Is everything known from `first_day` on (None: from the beginning)?"""
+        if not self.complete or self.since is None:
+            return self.complete
+        return first_day is not None and first_day >= self.since

@@ -1,0 +1,137 @@
+"""Pydantic's complaints turned into problems with file, line, column and the nearest valid name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from policies.errors import Problem
+from policies.yaml_source import Document, PathKey
+
+_WORDS = {
+    "string_type": "expected text",
+    "int_type": "expected a whole number",
+    "int_parsing": "expected a whole number",
+    "int_from_float": "expected a whole number",
+    "decimal_type": "expected a number",
+    "decimal_parsing": "expected a number",
+    "float_type": "expected a number",
+    "float_parsing": "expected a number",
+    "bool_type": "expected true or false",
+    "bool_parsing": "expected true or false",
+    "list_type": "expected a list",
+    "tuple_type": "expected a list",
+    "dict_type": "expected keys and values",
+    "model_type": "expected keys and values",
+    "model_attributes_type": "expected keys and values",
+}
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """`did you mean 'x'?` for the closest valid name; else the valid names, if they are few."""
+    names = sorted(set(valid))
+    lowered = {candidate.lower(): candidate for candidate in names}
+    match = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
+    if match:
+        return f"did you mean '{lowered[match[0]]}'?"
+    return f"valid here: {', '.join(names)}" if 0 < len(names) <= 12 else ""
+
+
+def problems_from_validation(
+    document: Document, error: ValidationError, model: type[BaseModel] | None = None
+) -> list[Problem]:
+    """One problem for each thing that pydantic refused; `model` lets unknown keys be corrected."""
+    return [_problem(document, item, model) for item in error.errors(include_url=False)]
+
+
+def _problem(document: Document, item: Mapping[str, Any], model: Any) -> Problem:
+    path = _resolved(document, item["loc"])
+    kind, context = item["type"], item.get("ctx", {})
+    last = str(item["loc"][-1]) if item["loc"] else ""
+    if kind == "extra_forbidden":
+        names = _field_names(model, path[:-1]) if model is not None else set()
+        return document.problem(path, f"unknown key '{last}'", nearest(last, names), key=True)
+    if kind == "missing":
+        return document.problem(path, f"the key '{last}' is missing", key=True)
+    if kind in {"literal_error", "enum"}:
+        expected = [part.strip(" '") for part in _split(context["expected"])]
+        hint = nearest(str(item["input"]), expected)
+        return document.problem(
+            path, f"'{_shown(item['input'])}' is not a value for this key", hint
+        )
+    if kind in {"value_error", "assertion_error"}:
+        return document.problem(path, str(context["error"]))
+    expectation = _WORDS.get(kind)
+    if expectation:
+        return document.problem(path, f"{expectation}, found {_described(item['input'])}")
+    return document.problem(path, str(item["msg"]).lower())
+
+
+def _split(expected: str) -> list[str]:
+    return expected.replace(" or ", ", ").split(",")
+
+
+def _shown(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _described(value: object) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, Mapping):
+        return "keys and values"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "a list"
+    return f"'{_shown(value)}'"
+
+
+def _resolved(document: Document, loc: Sequence[str | int]) -> PathKey:
+    """The location without what pydantic adds to it (names of union members), but its last part."""
+    path: PathKey = ()
+    for place, part in enumerate(loc):
+        longer = (*path, part)
+        if longer in document.spans or (place == len(loc) - 1 and not str(part).startswith("<")):
+            path = longer
+    return path
+
+
+def _field_names(model: Any, path: PathKey) -> set[str]:
+    candidates = _models(model)
+    for part in path:
+        following: list[Any] = []
+        for candidate in candidates:
+            following += _step(candidate, part)
+        candidates = following
+    names: set[str] = set()
+    for candidate in candidates:
+        if _is_model(candidate):
+            fields = candidate.model_fields.items()
+            names |= {info.alias or name for name, info in fields}
+    return names
+
+
+def _is_model(candidate: Any) -> bool:
+    return isinstance(candidate, type) and issubclass(candidate, BaseModel)
+
+
+def _step(candidate: Any, part: str | int) -> list[Any]:
+    if _is_model(candidate):
+        for name, info in candidate.model_fields.items():
+            if part in (name, info.alias):
+                return _models(info.annotation)
+        return []
+    arguments = [argument for argument in get_args(candidate) if argument is not Ellipsis]
+    return _models(arguments[-1]) if arguments else []
+
+
+def _models(annotation: Any) -> list[Any]:
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _models(get_args(annotation)[0])
+    if origin is Union or type(annotation).__name__ == "UnionType":
+        return [found for member in get_args(annotation) for found in _models(member)]
+    return [annotation]

@@ -1,0 +1,35 @@
+"""A Zoho adapter whose API is `wire` and whose accounts server always gives a token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.zoho import ZohoAdapter, ZohoSettings
+
+
+@pytest.fixture
+def zoho(wire: Any, other_wire: Any, fake_time: Any, tmp_path: Path) -> Iterator[ZohoAdapter]:
+    other_wire.each(lambda number: {"access_token": f"token-{number}", "expires_in": 3600})
+    settings = ZohoSettings.model_validate(
+        {
+            "accounts_url": other_wire.url,
+            "api_url": wire.url,
+            "client_id": "client",
+            "client_secret": "secret",
+            "refresh_token": "refresh",
+            "timeout_seconds": 5,
+        }
+    )
+    adapter = ZohoAdapter(
+        settings,
+        clock=fake_time.clock,
+        sleep=fake_time.sleep,
+        chance=fake_time.chance,
+        token_cache_dir=tmp_path,
+    )
+    yield adapter
+    adapter.close()
