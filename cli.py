@@ -16,6 +16,7 @@ import click
 
 if TYPE_CHECKING:
     from connector.apply import ApplyReport
+    from connector.summary import Voice
     from connector.sync import Context
     from connector.workspace import Workspace
 
@@ -33,6 +34,13 @@ class Terminal:
     def progress(self, message: str) -> None:
         if self.verbosity >= 0 and not self.as_json:
             click.echo(message, err=True)
+
+    def voice(self, workspace: Workspace) -> Voice:
+        """How results speak: the workspace's language, and commands that can be typed here."""
+        from connector.summary import Voice
+
+        command = "highseas" if self.root == Path() else f"highseas -C {self.root}"
+        return Voice(workspace.language, workspace.zone, command)
 
     def result(self, command: str, payload: dict[str, Any], lines: list[str]) -> None:
         """Print a result once: the payload for programs, or the lines for people."""
@@ -57,7 +65,37 @@ class Terminal:
 pass_terminal = click.make_pass_decorator(Terminal)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def _ask_for_json(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        context.ensure_object(Terminal).as_json = True
+
+
+class Command(click.Command):
+    """A command that takes --json behind its name too."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.params.append(
+            click.Option(
+                ["--json"],
+                is_flag=True,
+                expose_value=False,
+                callback=_ask_for_json,
+                help="One JSON object on stdout.",
+            )
+        )
+
+
+class Group(click.Group):
+    """A group of such commands."""
+
+    command_class = Command
+    group_class = type
+
+
+@click.group(
+    cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.option("-C", "root", type=click.Path(path_type=Path), default=".", help="The workspace.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 @click.option("-v", "--verbose", count=True, help="Say more; -vv shows tracebacks.")
@@ -217,7 +255,7 @@ def _plan_result(
 ) -> None:
     import msgspec
 
-    from connector.summary import example_rows, plan_lines, pull_json
+    from connector.summary import plan_lines, preview, pull_json
     from connector.sync import known_schema
 
     plan = planned.plan
@@ -228,9 +266,8 @@ def _plan_result(
     }
     lines = plan_lines(
         plan,
-        example_rows(journal.rows(plan.id)),
-        workspace.language,
-        workspace.zone,
+        preview(journal.rows(plan.id)),
+        terminal.voice(workspace),
         known_schema(context).capabilities,
     )
     terminal.result(command, payload, lines)
@@ -309,7 +346,7 @@ def _apply_result(
     from connector.summary import apply_lines
 
     payload = {"apply": msgspec.to_builtins(report)}
-    terminal.result(command, payload, apply_lines(report, workspace.language))
+    terminal.result(command, payload, apply_lines(report, terminal.voice(workspace)))
     if not report.complete:
         sys.exit(5)
 
@@ -491,12 +528,23 @@ def sandbox_zoho(terminal: Terminal, port: int, load: str | None) -> None:
 @pass_terminal
 def demo(terminal: Terminal, customers: int, language: str, keep: Path | None) -> None:
     """The main job on a sandbox CRM: pull, preview, apply, apply again, undo, compare."""
-    from adapters.demo import DemoSettings, demo_lines, run_demo
+    from adapters.demo import DemoSettings, run_demo
+    from policies.messages import message
 
-    outcome = run_demo(
-        DemoSettings(customers=customers, language=language, keep=keep), terminal.progress
-    )
-    terminal.result("demo", outcome.payload(), demo_lines(outcome))
+    def tell(key: str, **values: object) -> None:
+        terminal.progress(message(language, key, **values))
+
+    settings = DemoSettings(customers=customers, language=language, keep=keep)
+    outcome = run_demo(settings, tell)
+    payload = outcome.payload()
+    shown: dict[str, Any] = {
+        name: f"{value:,}" if isinstance(value, int) else value for name, value in payload.items()
+    }
+    shown["workspace"], shown["plan"] = outcome.workspace, outcome.plan
+    shown["verdict"] = message(language, "demo.proven" if outcome.proven else "demo.unproven")
+    facts = ("decided", "applied", "proof", "calls", "blank", "look", "policy", "next")
+    lines = [message(language, f"demo.{key}", **shown) for key in facts]
+    terminal.result("demo", payload, ["", *lines])
     if not outcome.proven:
         sys.exit(1)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import requests
 
@@ -17,7 +17,7 @@ from adapters import default_mapping, open_adapter
 from adapters.sandbox.demo_data import load_demo
 from adapters.sandbox.zoho import Credentials, Store, ZohoSandbox
 from connector.plan_model import RowStatus
-from connector.summary import apply_lines, example_rows, plan_lines, pull_lines
+from connector.summary import Voice, apply_lines, plan_lines, preview, pull_lines
 from connector.sync import (
     Context,
     known_schema,
@@ -41,6 +41,12 @@ _ACCOUNT_FIELDS = (
 )
 
 
+class Tell(Protocol):
+    """Says a message of the catalogue, by its key, to whoever watches."""
+
+    def __call__(self, key: str, **values: object) -> None: ...
+
+
 @dataclass(frozen=True)
 class DemoSettings:
     """How large, in which language, and where to leave the workspace."""
@@ -56,6 +62,7 @@ class DemoOutcome:
     `differences_after_undo` counts accounts and notes that are not as they were."""
 
     workspace: Path
+    plan: str
     pulled: int
     decided: int
     undecided: int
@@ -79,28 +86,30 @@ class DemoOutcome:
         )
 
     def payload(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "workspace"}
+        return {
+            name: value for name, value in vars(self).items() if name not in {"workspace", "plan"}
+        }
 
 
-def run_demo(settings: DemoSettings, say: Callable[[str], None]) -> DemoOutcome:
+def run_demo(settings: DemoSettings, tell: Tell) -> DemoOutcome:
     """Load a sandbox CRM, then pull, preview, apply, apply again, undo and compare."""
     started = time.monotonic()
     with _folder(settings.keep) as folder:
         store = Store()
-        say(f"1/7  loading a sandbox CRM with {settings.customers:,} customers")
+        tell("demo.load", customers=f"{settings.customers:,}")
         load_demo(store, customers=settings.customers, today=datetime.now(UTC).date())
         with ZohoSandbox(store) as server:
-            say(f"     it speaks Zoho CRM v8 on {server.url}")
+            tell("demo.serves", url=server.url)
             workspace = _make_workspace(folder, server.url, settings.language)
-            figures = _run(workspace, server, say)
+            figures = _run(workspace, server, tell)
     return DemoOutcome(workspace=folder, **figures, seconds=round(time.monotonic() - started, 1))
 
 
-def _run(workspace: Workspace, server: ZohoSandbox, say: Callable[[str], None]) -> dict[str, int]:
+def _run(workspace: Workspace, server: ZohoSandbox, tell: Tell) -> dict[str, Any]:
     context = Context(
         workspace,
         open_adapter(workspace),
-        progress=lambda line: say(f"     {line}"),
+        progress=lambda line: tell("demo.line", line=line),
         mapping=default_mapping(workspace.adapter),
     )
     managed = managed_tags(workspace)
@@ -108,34 +117,34 @@ def _run(workspace: Workspace, server: ZohoSandbox, say: Callable[[str], None]) 
     before = visible.read()
     calls = len(server.requests)
     with running(context, "demo") as journal:
-        say("2/7  pulling over HTTP, evaluating the starter policy")
+        tell("demo.plan")
         planned = make_plan(context, journal)
         pulled, plan = planned.pulled, planned.plan
         assert pulled is not None  # noqa: S101 - planned online
-        _show(pull_lines(pulled, workspace.language), say)
-        say("3/7  the preview: nothing has been written so far")
-        rows = example_rows(journal.rows(plan.id))
-        schema = known_schema(context)
-        preview = plan_lines(plan, rows, workspace.language, workspace.zone, schema.capabilities)
-        _show(preview, say)
+        _show(pull_lines(pulled, workspace.language), tell)
+        tell("demo.preview")
+        voice = Voice(workspace.language, workspace.zone, f"highseas -C {workspace.root}")
+        capabilities = known_schema(context).capabilities
+        _show(plan_lines(plan, preview(journal.rows(plan.id)), voice, capabilities), tell)
         undecided = {row.customer for row in journal.rows(plan.id, status=RowStatus.UNDECIDED)}
-        say("4/7  applying it")
+        tell("demo.apply")
         applied = run_apply(context, journal, plan.id, approver="demo", how="demo")
-        _show(apply_lines(applied, workspace.language), say)
-        say("5/7  applying it once more")
+        _show(apply_lines(applied, voice), tell)
+        tell("demo.again")
         writes = len(server.writes)
         run_apply(context, journal, plan.id, approver="demo", how="demo")
         second_writes = len(server.writes) - writes
-        say(f"     {second_writes} writes were sent")
+        tell("demo.writes", writes=second_writes)
         demo_calls = len(server.requests) - calls
         after = visible.read()
         calls = len(server.requests)
-        say("6/7  taking it back")
+        tell("demo.undo")
         undo_plan = make_undo(context, journal, applied.run_id)
         undone = run_apply(context, journal, undo_plan.id, approver="demo", how="demo")
         demo_calls += len(server.requests) - calls
-    say("7/7  comparing every account and note with what was there before")
+    tell("demo.compare")
     return {
+        "plan": plan.id,
         "pulled": sum(item.rows for item in pulled.objects),
         "decided": plan.header.customers - len(undecided),
         "undecided": len(undecided),
@@ -147,25 +156,6 @@ def _run(workspace: Workspace, server: ZohoSandbox, say: Callable[[str], None]) 
         "foreign_tags_touched": _foreign_touched(before, after, managed),
         "api_calls": demo_calls,
     }
-
-
-def demo_lines(outcome: DemoOutcome) -> list[str]:
-    """What was shown, what to look at, and the next command."""
-    verdict = "the CRM is as it was" if outcome.proven else "SOMETHING DID NOT HOLD, see above"
-    return [
-        "",
-        f"{outcome.pulled:,} records pulled, {outcome.decided:,} customers decided, "
-        f"{outcome.undecided:,} not decided for lack of data",
-        f"{outcome.applied:,} of {outcome.changes:,} planned writes applied, "
-        f"{outcome.second_apply_writes} on the second apply, {outcome.undone:,} undone",
-        f"{outcome.differences_after_undo} differences after undo, "
-        f"{outcome.foreign_tags_touched} foreign tags touched: {verdict}",
-        f"{outcome.api_calls:,} API calls in {outcome.seconds} s",
-        "",
-        f"Look at the plan and the journal:  highseas -C {outcome.workspace} runs",
-        f"Look at the policy:                {outcome.workspace / 'policy.yaml'}",
-        "Next, for a CRM of your own:       highseas init my-client --adapter zoho",
-    ]
 
 
 @contextmanager
@@ -190,9 +180,9 @@ def _make_workspace(folder: Path, url: str, language: str) -> Workspace:
     return load_workspace(folder)
 
 
-def _show(lines: list[str], say: Callable[[str], None]) -> None:
+def _show(lines: list[str], tell: Tell) -> None:
     for line in lines:
-        say(f"     {line}" if line else "")
+        tell("demo.line" if line else "demo.blank", line=line)
 
 
 class _VisibleState:

@@ -61,13 +61,16 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class HttpSettings:
-    """Limits of a client. `total_seconds` bounds one call with all its retries; `body_limit` is
-    in bytes; `heavy` bounds the calls that are marked so, within `concurrency`."""
+    """Limits of a client. `total_seconds` bounds one call with all its retries; a vendor that says
+    "later" gets more attempts and longer waits (`throttled_`) than one that does not answer.
+    `body_limit` is in bytes; `heavy` bounds the calls that are marked so, within `concurrency`."""
 
     timeout_seconds: float = 30.0
     attempts: int = 5
     total_seconds: float = 300.0
-    first_wait_seconds: float = 2.0
+    throttled_attempts: int = 8
+    first_wait_seconds: float = 0.5
+    throttled_wait_seconds: float = 2.0
     longest_wait_seconds: float = 120.0
     concurrency: int = 4
     heavy: int = 2
@@ -160,15 +163,21 @@ class HttpClient:
             raise again.error from again.__cause__
 
     def _is_over(self, deadline: float, state: RetryCallState) -> bool:
-        is_last = state.attempt_number >= self._settings.attempts
+        settings = self._settings
+        allowed = settings.throttled_attempts if _is_throttled(state) else settings.attempts
+        is_last = state.attempt_number >= allowed
         return is_last or self._timing.clock() + state.upcoming_sleep > deadline
 
     def _wait(self, state: RetryCallState) -> float:
         signal = state.outcome.exception() if state.outcome else None
         asked = signal.retry_after if isinstance(signal, _Again) else None
-        longest = self._settings.longest_wait_seconds
-        steps = self._settings.first_wait_seconds * 2.0 ** (state.attempt_number - 1)
-        with_jitter = min(steps, longest) * (0.5 + self._timing.chance() / 2)
+        settings = self._settings
+        longest = settings.longest_wait_seconds
+        throttled = _is_throttled(state)
+        first = settings.throttled_wait_seconds if throttled else settings.first_wait_seconds
+        with_jitter = min(first * 2.0 ** (state.attempt_number - 1), longest) * (
+            0.5 + self._timing.chance() / 2
+        )
         return max(with_jitter, min(asked or 0.0, longest))
 
     def _attempt(self, call: Call) -> Answer:
@@ -302,6 +311,11 @@ class HttpClient:
             return parsedate_to_datetime(text).timestamp() - self._timing.clock()
         except ValueError:
             return reading.retry_after
+
+
+def _is_throttled(state: RetryCallState) -> bool:
+    signal = state.outcome.exception() if state.outcome else None
+    return isinstance(signal, _Again) and isinstance(signal.error, QuotaError)
 
 
 def _open_session(pool_size: int) -> requests.Session:

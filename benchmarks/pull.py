@@ -264,12 +264,11 @@ def _run(command: list[str]) -> dict[str, Any]:
 
 
 def show(figures: dict[str, Any]) -> None:
-    print(
-        f"{figures['records']:,} records in {figures['pages']:,} pages, {figures['shards']} at a time"
-    )
+    sizes = f"{figures['records']:,} records in {figures['pages']:,} pages"
+    print(f"{sizes}, {figures['shards']} at a time, {figures['bytes_per_record']:.0f} bytes each")
     print(
         f"  wall {figures['wall_seconds']:.2f} s (fetch {figures['fetch_seconds']:.2f}, "
-        f"staging {figures['staging_seconds']:.2f}), bytes a record {figures['bytes_per_record']:.0f}"
+        f"staging {figures['staging_seconds']:.2f})"
     )
     print(
         f"  pages per second  {figures['pages_per_second']:.0f}, bare urllib3 "
@@ -286,9 +285,7 @@ def show(figures: dict[str, Any]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--records", type=int, default=100_000)
-    parser.add_argument(
-        "--shards", type=int, default=10, help="objects that are pulled side by side"
-    )
+    parser.add_argument("--shards", type=int, default=10, help="objects pulled side by side")
     parser.add_argument("--json", action="store_true")
     parser.add_argument(
         "--role",

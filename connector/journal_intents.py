@@ -178,7 +178,8 @@ def _follow(
         .having(func.count() == func.max(intents.c.steps))
     )
     complete = [rows[seq] for seq in connection.scalars(finished)]
-    project(connection, writes, complete, now)
+    policy_hash = connection.scalar(select(plans.c.policy_hash).where(plans.c.number == plan))
+    project(connection, writes, complete, now, is_undo=policy_hash == "")
 
 
 def states(connection: Connection, plan: int, first: int, last: int) -> dict[str, IntentState]:

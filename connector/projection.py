@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, and_, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, and_, bindparam, delete, insert, or_, select, update
 
 from connector.journal_model import STEP_KINDS, Episode, Holding
 from connector.journal_schema import episodes, holdings
@@ -20,8 +20,6 @@ from connector.models import Primitive, PrimitiveKind, Scalar, StepKind
 from connector.plan_model import PlanRow
 
 _PAGE = 1_000
-_REMOVALS = (PrimitiveKind.REMOVE_TAG, PrimitiveKind.DELETE_NOTE)
-_VALUES = (PrimitiveKind.SET_FIELD, PrimitiveKind.CHANGE_OWNER, PrimitiveKind.CALL)
 
 _HoldingKey = tuple[str, StepKind, str]
 _EpisodeKey = tuple[str, str, int]
@@ -37,10 +35,15 @@ class Done:
 
 
 def project(
-    connection: Connection, done: Sequence[Done], complete: Sequence[PlanRow], now: datetime
+    connection: Connection,
+    done: Sequence[Done],
+    complete: Sequence[PlanRow],
+    now: datetime,
+    *,
+    is_undo: bool,
 ) -> None:
     """Follow confirmed writes; `complete` are the rows of which every primitive is done now."""
-    _project_holdings(connection, done)
+    _project_holdings(connection, done, is_undo=is_undo)
     rows = {item.row.seq: item.row for item in done}
     _stage(connection, [row for row in rows.values() if row.stage_after is not None], now)
     _close(connection, [row for row in complete if row.stage_after is None], now)
@@ -55,12 +58,11 @@ def conclude(connection: Connection, rows: Sequence[PlanRow], now: datetime) -> 
 
 
 def holdings_in(connection: Connection) -> Iterator[Holding]:
-    """Stream all holdings."""
+    """Stream all holdings, but for the tags of others that we removed: those only wait for undo."""
     order = (holdings.c.customer, holdings.c.kind, holdings.c.target)
-    result = connection.execution_options(yield_per=_PAGE).execute(
-        select(holdings).order_by(*order)
-    )
-    for row in result.mappings():
+    stands = or_(holdings.c.kind != StepKind.TAG.value, holdings.c.value != b"false")
+    query = select(holdings).where(stands).order_by(*order)
+    for row in connection.execution_options(yield_per=_PAGE).execute(query).mappings():
         yield _holding(row)
 
 
@@ -73,32 +75,35 @@ def episodes_in(connection: Connection, *, open_only: bool) -> Iterator[Episode]
         yield Episode(**row)
 
 
-def _project_holdings(connection: Connection, done: Sequence[Done]) -> None:
+def _project_holdings(connection: Connection, done: Sequence[Done], *, is_undo: bool) -> None:
     held = _held_by(connection, {item.row.customer for item in done})
     touched: set[_HoldingKey] = set()
     for item in done:
         kind = STEP_KINDS[item.primitive.kind]
         key = (item.row.customer, kind, item.primitive.target)
         touched.add(key)
-        now_held = _held_after(item, kind, held.pop(key, None))
-        if now_held is not None:
-            held[key] = now_held
-    if touched:
-        _replace(connection, touched, held)
+        after = _held_after(item, kind, held.pop(key, None), is_undo=is_undo)
+        if after is not None:
+            held[key] = after
+    _replace(connection, touched, held)
 
 
-def _held_after(item: Done, kind: StepKind, held: Holding | None) -> Holding | None:
-    """What is held of one value once this primitive is done."""
+def _held_after(
+    item: Done, kind: StepKind, held: Holding | None, *, is_undo: bool
+) -> Holding | None:
+    """What is held of one value once this primitive is done; nothing if it is as we found it.
+
+    A tag that somebody else had set and that undo puts back is theirs again; one that a policy
+    adds is ours, whatever was there in former times.
+    """
     primitive = item.primitive
-    if primitive.kind in _REMOVALS:
-        return None
-    original: Scalar = None
-    if primitive.kind in _VALUES:
-        original = primitive.before if held is None else held.original
-        if primitive.after == original:
-            return None
-    elif kind is StepKind.TAG:
+    original: Scalar = primitive.before if held is None else held.original
+    if kind is StepKind.NOTE:
+        original = None
+    elif primitive.kind is PrimitiveKind.ADD_TAG and not is_undo:
         original = False
+    if primitive.after == original:
+        return None
     return Holding(
         customer=item.row.customer,
         rule=item.row.rule,

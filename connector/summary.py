@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from connector.apply import ApplyReport
 from connector.journal_model import Run
-from connector.models import PrimitiveKind
+from connector.models import Primitive, PrimitiveKind
 from connector.plan_model import Plan, PlanRow, RowStatus
 from connector.ports import Capabilities, Organisation, Schema
 from connector.pull import PullReport
@@ -22,49 +22,62 @@ _NAME_WIDTH = 28  # display cells
 _EXAMPLES = 3  # of each rule and status
 
 
-def plan_lines(
-    plan: Plan, rows: Iterable[PlanRow], language: str, zone: str, capabilities: Capabilities
-) -> list[str]:
+class Preview(NamedTuple):
+    """The first few rows of each rule and status, and which kinds of writes there are."""
+
+    examples: tuple[PlanRow, ...]
+    kinds: frozenset[PrimitiveKind]
+
+
+def preview(rows: Iterable[PlanRow]) -> Preview:
+    """Pick examples in the plan's order, in one pass over its rows."""
+    kept: dict[tuple[str, RowStatus], list[PlanRow]] = {}
+    kinds: set[PrimitiveKind] = set()
+    for row in rows:
+        kinds.update(primitive.kind for primitive in row.primitives)
+        examples = kept.setdefault((row.rule, row.status), [])
+        if len(examples) < _EXAMPLES:
+            examples.append(row)
+    return Preview(tuple(row for group in kept.values() for row in group), frozenset(kinds))
+
+
+class Voice(NamedTuple):
+    """In which language and zone to speak, and how the program is called from here."""
+
+    language: str
+    zone: str
+    command: str = "highseas"
+
+
+def plan_lines(plan: Plan, shown: Preview, voice: Voice, capabilities: Capabilities) -> list[str]:
     """Counts first, then examples with reasons, what was left alone and why, cost, next command."""
-    header = plan.header
-    day = datetime.fromisoformat(header.as_of).astimezone(ZoneInfo(zone)).date()
+    header, language = plan.header, voice.language
+    day = datetime.fromisoformat(header.as_of).astimezone(ZoneInfo(voice.zone)).date()
     title = "plan.undo_title" if header.kind == "undo" else "plan.title"
+    customers = f"{header.customers:,}"
     lines = [
-        message(
-            language,
-            title,
-            plan=plan.id,
-            day=day.isoformat(),
-            customers=f"{header.customers:,}",
-            run=header.source_run,
-        ),
+        message(language, title, plan=plan.id, day=day, customers=customers, run=header.source_run),
         "",
         *_counts(plan, language),
-        *(_tripped(plan, language)),
-        *_examples(rows, language),
+        *_tripped(plan, language),
+        *_examples(shown.examples, language),
         "",
     ]
     if plan.changes == 0:
         return [*lines, message(language, "plan.none")]
-    lines.append(
-        message(
-            language,
-            "plan.cost",
-            primitives=f"{plan.primitives:,}",
-            calls=f"{plan.calls:,}",
-            cost=f"{plan.cost:,}",
-        )
-    )
-    loud = _loud_kinds(capabilities)
+    figures = {
+        "primitives": f"{plan.primitives:,}",
+        "calls": f"{plan.calls:,}",
+        "cost": f"{plan.cost:,}",
+    }
+    lines.append(message(language, "plan.cost", **figures))
+    loud = [kind for kind in sorted(shown.kinds) if not capabilities.writes[kind].quiet]
     if loud:
-        names = ", ".join(message(language, f"primitive.{kind}") for kind in loud)
+        names = message(language, "list.separator").join(
+            message(language, f"primitive.{kind}") for kind in loud
+        )
         lines.append(message(language, "plan.automations", kinds=names))
-    return [*lines, message(language, "plan.next", plan=plan.id)]
-
-
-def _loud_kinds(capabilities: Capabilities) -> list[PrimitiveKind]:
-    """Kinds of writes for which the CRM has no switch that keeps its automations quiet."""
-    return [kind for kind, limit in sorted(capabilities.writes.items()) if not limit.quiet]
+    return [*lines, message(language, "plan.next", plan=plan.id, highseas=voice.command)]
 
 
 def _counts(plan: Plan, language: str) -> list[str]:
@@ -112,36 +125,51 @@ def _examples(rows: Iterable[PlanRow], language: str) -> list[str]:
         title = f"{row.rule} · {message(language, f'status.{row.status}')}"
         if title != heading:
             lines += ["", title]
-            heading = title
         lines.append("  " + row_line(row, language))
+        if title != heading:
+            lines += _note_lines(row)
+        heading = title
     return lines
 
 
-def example_rows(rows: Iterable[PlanRow]) -> list[PlanRow]:
-    """The first few rows of each rule and status, in the plan's order."""
-    seen: dict[tuple[str, RowStatus], list[PlanRow]] = {}
-    for row in rows:
-        kept = seen.setdefault((row.rule, row.status), [])
-        if len(kept) < _EXAMPLES:
-            kept.append(row)
-    return [row for kept in seen.values() for row in kept]
+def _note_lines(row: PlanRow) -> list[str]:
+    """The note that would be written, word for word."""
+    notes = [str(item.after) for item in row.primitives if item.kind is PrimitiveKind.PUT_NOTE]
+    return [f"      │ {line}" for note in notes for line in note.splitlines()]
 
 
 def row_line(row: PlanRow, language: str) -> str:
     """One customer: name, what changes, and why (or why not)."""
-    name = shorten(row.name or row.customer, _NAME_WIDTH)
-    facts = "; ".join(evidence_phrase(language, item) for item in row.evidence)
-    if row.status is RowStatus.UNDECIDED:
-        facts = message(language, "row.missing", missing=", ".join(row.missing))
-    elif row.status is RowStatus.PROTECTED:
-        facts = message(language, "row.protected", protection=row.blocked_by)
-    elif row.status is RowStatus.FOREIGN:
-        facts = message(language, "row.foreign", tag=row.blocked_by)
-    arrow = ""
+    name = f"{shorten(row.name or row.customer, _NAME_WIDTH)} ({row.customer})"
+    facts = message(language, "note.separator").join(
+        evidence_phrase(language, item) for item in row.evidence
+    )
     if row.status is RowStatus.CHANGE:
         outside = message(language, "stage.none")
-        arrow = f"{row.stage_before or outside} → {row.stage_after or outside}  "
-    return f"{name} ({row.customer})  {arrow}{facts}"
+        arrow = f"{row.stage_before or outside} → {row.stage_after or outside}"
+        writes = "  ".join(_write(item, language) for item in row.primitives)
+        return "  ".join(part for part in (name, arrow, writes, facts) if part)
+    reasons = {
+        RowStatus.UNDECIDED: ("row.missing", {"missing": ", ".join(row.missing)}),
+        RowStatus.PROTECTED: ("row.protected", {"protection": row.blocked_by}),
+        RowStatus.FOREIGN: ("row.foreign", {"tag": row.blocked_by}),
+    }
+    if row.status in reasons:
+        key, values = reasons[row.status]
+        facts = message(language, key, **values)
+    return f"{name}  {facts}"
+
+
+def _write(primitive: Primitive, language: str) -> str:
+    """One write in a few characters: +tag, -tag, field=value, or the note's name."""
+    if primitive.kind is PrimitiveKind.ADD_TAG:
+        return f"+{primitive.target}"
+    if primitive.kind is PrimitiveKind.REMOVE_TAG:
+        return f"-{primitive.target}"
+    if primitive.kind in {PrimitiveKind.PUT_NOTE, PrimitiveKind.DELETE_NOTE}:
+        return message(language, f"primitive.{primitive.kind}")
+    shown = message(language, "value.none") if primitive.after is None else primitive.after
+    return f"{primitive.target}={shown}"
 
 
 def pull_lines(report: PullReport, language: str) -> list[str]:
@@ -167,8 +195,9 @@ def pull_json(report: PullReport) -> dict[str, Any]:
     return result
 
 
-def apply_lines(report: ApplyReport, language: str) -> list[str]:
+def apply_lines(report: ApplyReport, voice: Voice) -> list[str]:
     """What was done, and by name what was not."""
+    language = voice.language
     counts = {**report.counts}
     lines = [
         message(
@@ -186,7 +215,7 @@ def apply_lines(report: ApplyReport, language: str) -> list[str]:
         f"  {item.customer}  {item.rule}  {item.code}: {item.detail}" for item in report.exceptions
     )
     if report.done:
-        lines.append(message(language, "apply.next", run=report.run_id))
+        lines.append(message(language, "apply.next", run=report.run_id, highseas=voice.command))
     return lines
 
 

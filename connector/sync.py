@@ -78,7 +78,7 @@ def running(context: Context, command: str) -> Iterator[Journal]:
 
 def open_journal(workspace: Workspace, now: Callable[[], datetime] = _now) -> Journal:
     """The workspace's journal, made or migrated as needed."""
-    return Journal.open(workspace.journal_url, now=now)
+    return Journal.open(workspace.journal_path, now=now)
 
 
 def identify(context: Context) -> Organisation:

@@ -28,7 +28,9 @@ from policies.vocabulary import TABLES
 
 SCHEMA_VERSION = 1
 WAIT_SECONDS = 10.0
-MEMORY_LIMIT = "384MB"
+# DuckDB takes 100 to 150 MB beyond its limit; a load shares the process with the pull.
+READING_MEMORY = "512MB"
+WRITING_MEMORY = "320MB"
 _POLL_SECONDS = 0.1
 _HELD = ("Could not set lock", "Unique file handle conflict", "different configuration")
 _PID = re.compile(r"\(PID (\d+)\)")
@@ -106,14 +108,12 @@ class Warehouse:
         *,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
-        memory_limit: str = MEMORY_LIMIT,
     ) -> None:
         self.path = place.warehouse_path
         self.history_path = place.history_path
         self.zone = place.zone
         self._sleep = sleep
         self._clock = clock
-        self._memory_limit = memory_limit
 
     def exists(self) -> bool:
         """Whether something has been staged with this version of highseas."""
@@ -205,7 +205,7 @@ class Warehouse:
     def _attached(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         deadline = self._clock() + WAIT_SECONDS
         while True:
-            connection = self._scratch()
+            connection = self._scratch(READING_MEMORY if read_only else WRITING_MEMORY)
             try:
                 mode = " (READ_ONLY)" if read_only else ""
                 connection.execute(f"ATTACH {literal(str(self.path))} AS warehouse{mode}")
@@ -223,10 +223,10 @@ class Warehouse:
             else:
                 return connection
 
-    def _scratch(self) -> duckdb.DuckDBPyConnection:
+    def _scratch(self, memory: str) -> duckdb.DuckDBPyConnection:
         settings: dict[str, Any] = {
             "threads": min(os.cpu_count() or 1, 4),
-            "memory_limit": self._memory_limit,
+            "memory_limit": memory,
             "temp_directory": str(self.path.with_name("temporary")),
             "preserve_insertion_order": False,
             "autoinstall_known_extensions": False,

@@ -68,7 +68,6 @@ class WorkspaceFile(_Section):
     crm: CrmSection
     policy: str = "policy.yaml"
     mapping: str | None = None
-    journal: str | None = None
     pull: PullSection = PullSection()
     apply: ApplySection = ApplySection()
     approval: StandingApproval | None = None
@@ -146,10 +145,8 @@ class Workspace:
         return self.state / "spool"
 
     @property
-    def journal_url(self) -> str:
-        if self.config.journal:
-            return self.secret(self.config.journal)
-        return str(self.state / "journal.sqlite")
+    def journal_path(self) -> Path:
+        return self.state / "journal.sqlite"
 
     @property
     def schema_path(self) -> Path:

@@ -10,7 +10,7 @@ import yaml
 
 from connector.errors import ConfigurationError
 from connector.workspace import CONFIG_NAME, STATE_NAME, load_workspace
-from policies.policy import library_text
+from policies.policy import library_names, library_text
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,12 @@ class NewWorkspace:
     settings: Mapping[str, str]
     timezone: str = "UTC"
     language: str = "en"
-    starter: str = "starter"
+
+    @property
+    def starter(self) -> str:
+        """The library's first policy, in the client's language where there is one."""
+        own = f"starter.{self.language}"
+        return own if own in library_names() else "starter"
 
 
 def create_workspace(root: Path, new: NewWorkspace) -> list[Path]:

@@ -41,6 +41,7 @@ _ARTICLES = {
 _FORMS: dict[type[exp.Expr], tuple[str, str]] = {
     exp.Subquery: ("sub-queries are not allowed", ""),
     exp.Select: ("sub-queries are not allowed", ""),
+    exp.Exists: ("sub-queries are not allowed", ""),
     exp.Cast: ("casts are not allowed", "a moment is compared with days_since(...)"),
     exp.Case: ("CASE is not allowed", "use AND, OR, NOT"),
     exp.Mod: ("the operator % is not allowed", ""),
@@ -59,6 +60,10 @@ class Refusal(Exception):  # noqa: N818 - control flow inside one room, never sh
         super().__init__(message)
         self.message = message
         self.suggestion = suggestion
+
+
+def has_own_refusal(tree: exp.Expr) -> bool:
+    return type(tree) in _FORMS
 
 
 def refused_form(tree: exp.Expr) -> tuple[str, str]:

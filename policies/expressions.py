@@ -42,7 +42,7 @@ from policies.vocabulary import ATTRIBUTES, Type
 MAX_DEPTH = 60
 MAX_SIZE = 5_000
 
-_NAME = re.compile(r"\w+")
+_CALL = re.compile(r"(\w+)\s*\(")
 _NUMBER = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,6})?|\.[0-9]{1,6}")
 
 
@@ -132,7 +132,7 @@ class _Builder:
         build_node = _BUILDERS.get(type(tree))
         if build_node is not None:
             return build_node(self, tree)
-        if isinstance(tree, exp.Func):
+        if isinstance(tree, exp.Func) and not checks.has_own_refusal(tree):
             return self._unknown_function(tree)
         raise Refusal(*checks.refused_form(tree))
 
@@ -289,8 +289,10 @@ class _Builder:
         return build_call(self, tree)
 
     def _unknown_function(self, tree: exp.Expr) -> Node | None:
-        match = _NAME.match(self._text, self._parsed.offset(tree))
-        name = match.group() if match else type(tree).__name__.lower()
+        match = _CALL.match(self._text, self._parsed.offset(tree))
+        if match is None:
+            raise Refusal(*checks.refused_form(tree))
+        name = match.group(1)
         raise Refusal(f"unknown function '{name}'", _closest_call(name))
 
     def _metric(self, name: str, tree: exp.Expr) -> Node | None:

@@ -55,8 +55,8 @@ class Document:
     def position_in(self, path: PathKey, offset: int) -> tuple[int, int]:
         """Line and column of the character `offset` of the text at `path`."""
         span = self.spans.get(path)
-        text = self._at(path)
-        if span is None or not isinstance(text, str):
+        text = self.text_at(path) if span is not None else None
+        if span is None or text is None:
             return self.position(path)
         index = _aligned(text, self.text, span, offset)
         before = self.text[:index]
@@ -102,7 +102,9 @@ def read_yaml(text: str | bytes, name: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise FileProblems([Problem(name, line, column, _reworded(error))]) from None
+        message, suggestion = _reworded(error)
+        problem = Problem(name, line, column, message, suggestion)
+        raise FileProblems([problem]) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise FileProblems([Problem(name, 1, 1, f"this is not readable YAML ({error})")]) from None
 

@@ -120,7 +120,7 @@ def test_a_read_is_asked_again_with_growing_waits(
     wire.say(503).lose().say(500).say(200, b"fine")
     client = client_of(wire.url)
     assert client.send(READ).body == b"fine"
-    assert fake_time.sleeps == [2, 4, 8]
+    assert fake_time.sleeps == [0.5, 1, 2]
     assert (client.calls.total, client.calls.writes) == (4, 0)
 
 
@@ -136,8 +136,8 @@ def test_total_time_ends_the_retries_before_the_attempts_do(
 ) -> None:
     wire.always(503)
     with pytest.raises(UnavailableError):
-        client_of(wire.url, attempts=50, total_seconds=20).send(READ)
-    assert sum(fake_time.sleeps) <= 20
+        client_of(wire.url, attempts=50, total_seconds=5).send(READ)
+    assert sum(fake_time.sleeps) <= 5
     assert len(wire.seen) == 4
 
 
@@ -159,10 +159,11 @@ def test_a_write_that_was_turned_away_is_sent_again(wire: Any, client_of: Any) -
     assert [seen.body for seen in wire.seen] == [WRITE.body] * 2
 
 
-def test_a_quota_that_stays_used_up_is_said(wire: Any, client_of: Any) -> None:
+def test_a_quota_that_stays_used_up_is_said(wire: Any, client_of: Any, fake_time: Any) -> None:
     wire.always(429)
     with pytest.raises(QuotaError, match="429, POST /things"):
         client_of(wire.url, attempts=2).send(WRITE)
+    assert fake_time.sleeps == [2, 4, 8, 16, 32, 64, 120]
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
@@ -273,7 +274,7 @@ def test_neither_errors_nor_logs_hold_query_body_or_token(
     caplog.set_level(logging.DEBUG, "highseas")
     wire.always(status, Location="/secret-place")
     with pytest.raises(HighseasError) as caught:
-        client_of(wire.url, Keys(0), attempts=1).send(call)
+        client_of(wire.url, Keys(0), attempts=1, throttled_attempts=1).send(call)
     told = f"{caught.value.message} {caught.value.hint} {caplog.text} {call!r}"
     for secret in ("4711", "13800000000", "key-0", "secret-place", wire.url):
         assert secret not in told

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from connector.pull import PullReport, pull
 from connector.ports import Page, PullRequest
+from connector.pull import PullReport, pull
 from connector.warehouse import Warehouse
 from connector.workspace import Workspace, WorkspaceFile
 

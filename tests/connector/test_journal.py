@@ -8,12 +8,13 @@ import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import select
+from sqlalchemy import Engine, create_mock_engine, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
@@ -21,7 +22,7 @@ from connector import journal_intents
 from connector.errors import ConfigurationError, HighseasError, RefusedError
 from connector.journal import Journal, _driver_rows
 from connector.journal_model import Claim, Sending
-from connector.journal_schema import REVISION, metadata, plan_rows
+from connector.journal_schema import REVISION, _listen, metadata, plan_rows
 from connector.models import Outcome, OutcomeStatus, StepKind
 from connector.plan_model import PlanRow, RowStatus
 from tests.connector.journal_world import Desk, field, note, rule_count, tag
@@ -67,6 +68,12 @@ def test_tables_and_queries_hold_for_postgresql(desk: Desk) -> None:
     assert "BIGSERIAL" in str(CreateTable(metadata.tables["intents"]).compile(dialect=dialect))
     groups = select(journal_intents._groups(1)).compile(dialect=dialect)
     assert "GROUP BY" in str(groups)
+
+
+def test_another_database_gets_no_sqlite_set_up() -> None:
+    # A mock engine refuses listeners, so that trying would fail.
+    mock = create_mock_engine("postgresql+psycopg://", lambda *_: None)
+    _listen(cast("Engine", mock))
 
 
 def test_bulk_rows_take_the_form_of_the_drivers_placeholders() -> None:

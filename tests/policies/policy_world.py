@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import duckdb
+
 from policies.compile_python import PythonEvaluation
 from policies.compile_sql import compile_evaluation
 from policies.customer_facts import CustomerFacts

@@ -1,15 +1,25 @@
+# ruff: noqa: E501 - generated facts are SQL in long lines
 """DuckDB and Python agree on 100,000 generated customers, from facts to rendered reasons."""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from functools import cache
 
 import duckdb
 import pytest
+
+from policies.inputs import EvidenceItem
 from policies.moment import AsOf, SourceState
 from policies.notes import render_note
 from policies.policy import parse_policy
-from tests.policies.policy_world import ALL_COMPLETE, duckdb_outcomes, new_world, python_outcomes
+from tests.policies.policy_world import (
+    ALL_COMPLETE,
+    Outcome,
+    duckdb_outcomes,
+    new_world,
+    python_outcomes,
+)
 
 POLICY = """
 policy: 1
@@ -107,24 +117,21 @@ def differences(
     if sources == ALL_COMPLETE and not mixed:
         seen = {stage for outcome in by_sql.values() for stage in outcome.stages}
         assert seen == {None, 0, 1, 2, 3}, "the world exercises every kind of answer"
-    different = 0
-    for key, outcome in by_sql.items():
-        other = by_python[key]
-        rendered = [
-            [
-                render_note(
-                    rule,
-                    rule.stages[stage - 1].name,
-                    item.evidence[place],
-                    language="zh-CN",
-                    marker="X",
-                )
-                for place, (rule, stage) in enumerate(zip(policy.rules, item.stages, strict=True))
-                if stage
-            ]
-            for item in (outcome, other)
-        ]
-        different += outcome != other or rendered[0] != rendered[1]
+
+    @cache
+    def note(place: int, stage: int, evidence: tuple[EvidenceItem, ...]) -> str:
+        rule = policy.rules[place]
+        name = rule.stages[stage - 1].name
+        return render_note(rule, name, evidence, language="zh-CN", marker="X")
+
+    def notes(outcome: Outcome) -> list[str]:
+        stages = enumerate(outcome.stages)
+        return [note(place, stage, outcome.evidence[place]) for place, stage in stages if stage]
+
+    different = sum(
+        outcome != by_python[key] or notes(outcome) != notes(by_python[key])
+        for key, outcome in by_sql.items()
+    )
     return len(by_sql), different
 
 

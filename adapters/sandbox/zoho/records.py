@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from adapters.sandbox.zoho.catalogue import SYSTEM, Catalogue, Module
@@ -64,11 +65,16 @@ class Walk:
 
 def reference_id(value: Any) -> int | None:
     """Return the id in "123", 123 or {"id": "123"}; None when there is none."""
-    inner = value.get("id") if isinstance(value, Mapping) else value
-    text = str(inner) if isinstance(inner, str | int) and not isinstance(inner, bool) else ""
-    if not (text.isascii() and text.isdigit()):
+    inner = value.get("id") if isinstance(value, dict) else value
+    if isinstance(inner, bool) or not isinstance(inner, str | int):
         return None
-    return int(text) if int(text) <= HIGHEST_ID else None
+    return _number(str(inner))
+
+
+@lru_cache(maxsize=4_096)
+def _number(text: str) -> int | None:
+    number = int(text) if text.isascii() and text.isdigit() else HIGHEST_ID + 1
+    return number if number <= HIGHEST_ID else None
 
 
 class Records:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import socket
+import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -139,7 +140,7 @@ def test_a_client_that_gives_up_leaves_the_server_quiet(
     place: list[ZohoSandbox] = []
 
     def vanish(_seconds: float) -> None:
-        for connection in place[0]._running.connections:
+        for connection in list(place[0]._running.connections):
             connection.shutdown(socket.SHUT_RDWR)
 
     sandbox = start(Behaviour(sleep=vanish), Faults([Fault("POST", "*/Notes", delay=1)]))
@@ -147,6 +148,8 @@ def test_a_client_that_gives_up_leaves_the_server_quiet(
     call = connect(sandbox)
     with pytest.raises(LOST):
         post_note(call, account)
+    while not sandbox.writes:
+        time.sleep(0.01)
     assert call("GET", "/org").status_code == 200
     sandbox.stop()
     assert capsys.readouterr().err == ""

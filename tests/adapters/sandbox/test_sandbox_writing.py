@@ -68,6 +68,7 @@ def test_some_rows_refused_is_207_and_the_others_are_written(
         {"id": accounts[0], "Phone": "1"},
         {"id": accounts[1], "Phone": "1"},
         {"id": NOBODY, "Phone": "1"},
+        {"id": "x", "Phone": "1"},
         {"Phone": "1"},
         "no object",
     )
@@ -76,6 +77,7 @@ def test_some_rows_refused_is_207_and_the_others_are_written(
     assert codes == [
         "SUCCESS",
         "RECORD_LOCKED",
+        "INVALID_DATA",
         "INVALID_DATA",
         "MANDATORY_NOT_FOUND",
         "INVALID_DATA",
