@@ -12,6 +12,7 @@ from itertools import islice
 
 import msgspec
 
+from connector.cost import WINDOW_ROWS
 from connector.drift import difference, read_requests
 from connector.errors import Interrupted
 from connector.journal import Journal
@@ -21,7 +22,6 @@ from connector.plan_model import Plan, PlanRow, RowStatus
 from connector.ports import Adapter, Batch, Capabilities, RecordState
 from connector.settle import Time, settle_batch
 
-WINDOW_ROWS = 5_000
 _PASSES = 2  # the second sends what settling proved absent in the first
 _REPORTS = 10  # lines of progress a plan
 

@@ -85,10 +85,11 @@ def pull(  # noqa: PLR0913 - what to pull, where from, where to, and the say of 
     compiled = compile_mapping(
         mapping, name, zone=workspace.zone, status_field=workspace.status_field
     )
-    rebuilt = warehouse.path.exists() and not warehouse.exists()
+    known = warehouse.pulls()
+    rebuilt = not known and warehouse.path.exists() and not warehouse.exists()
     if rebuilt:
         progress("the staged copy is of another version: it is filled anew from the CRM")
-    tasks = _tasks(workspace, compiled, warehouse.pulls(), started, full=full)
+    tasks = _tasks(workspace, compiled, known, started, full=full)
     fetch = _Fetch(adapter, compiled, Spool(workspace.spool_path), now, progress)
     outcomes = fetch.run(tasks)
     _raise_if_hopeless(compiled, outcomes)
@@ -96,7 +97,8 @@ def pull(  # noqa: PLR0913 - what to pull, where from, where to, and the say of 
     progress("staging")
     walks = [outcome.walk for outcome in outcomes if outcome.walk is not None]
     unreadable = [outcome.task.name for outcome in outcomes if outcome.walk is None]
-    staged = _staged(warehouse, compiled, Loading(walks, unreadable, fetched, accept_shrink))
+    loading = Loading(walks, unreadable, fetched, accept_shrink, anew=rebuilt)
+    staged = _staged(warehouse, compiled, loading)
     kept = workspace.spool_path / "kept" if workspace.config.pull.keep_raw else None
     for walk in walks:
         walk.remove(kept)

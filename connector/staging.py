@@ -25,12 +25,14 @@ from connector.written import forget_overtaken, lay_over
 
 @dataclass(frozen=True)
 class Loading:
-    """What is to be staged: finished walks, and the objects that could not be read."""
+    """What is to be staged: finished walks, and the objects that could not be read. `anew`: the
+    file is of another version and is thrown away first."""
 
     walks: Sequence[Walk]
     unreadable: Sequence[str]
     now: datetime
     accept_shrink: bool = False
+    anew: bool = False
 
 
 @dataclass
@@ -47,7 +49,7 @@ def stage(warehouse: Warehouse, mapping: CompiledMapping, loading: Loading) -> S
     Raises RefusedError, and changes nothing, when the pull looks empty, shrunken or blank-keyed.
     """
     Guard.refuse_blank_keys(mapping, loading.walks)
-    if warehouse.path.exists() and not warehouse.exists():
+    if loading.anew:
         warehouse.discard()
     with warehouse.writing() as connection:
         connection.begin()
@@ -159,10 +161,10 @@ class _Load:
             self._count_orphans()
         connection.execute("DELETE FROM sources")
         pulls = self._pulls()
+        cut = self._with_rejects()
         for table in MAPPED:
-            connection.execute(
-                "INSERT INTO sources VALUES (?, ?, ?, ?)", self._source(table, pulls)
-            )
+            row = self._source(table, pulls, cut)
+            connection.execute("INSERT INTO sources VALUES (?, ?, ?, ?)", row)
 
     def _record_walk(self, walk: Walk) -> None:
         manifest, connection = walk.manifest, self._connection
@@ -200,13 +202,22 @@ class _Load:
         for name, count in counts.items():
             self._connection.execute("UPDATE pulls SET orphans = ? WHERE object = ?", [count, name])
 
-    def _source(self, table: str, pulls: Mapping[str, Pulled]) -> list[object]:
-        """A table is complete when each object it needs was pulled in full and still can be."""
+    def _with_rejects(self) -> set[str]:
+        """Objects of which a record is missing here, because it could not be staged."""
+        rows = self._connection.execute(
+            "SELECT DISTINCT object FROM problems WHERE field = '$' OR starts_with(field, '$.')"
+        ).fetchall()
+        return {name for (name,) in rows}
+
+    def _source(self, table: str, pulls: Mapping[str, Pulled], cut: set[str]) -> list[object]:
+        """A table is complete when each object it needs was pulled in full, can still be read,
+        and had no event left out: nobody could say then that a customer never had one."""
         own = self._mapping.objects_of(table)
         needed = {*own, *(name for one in own for name in self._mapping.between(table, one))}
         found = [pulls[name] for name in needed if name in pulls]
         complete = bool(needed) and len(found) == len(needed)
         complete = complete and all(pull.readable and pull.full_at for pull in found)
+        complete = complete and not (table in FACTS and cut & needed)
         since = [s.since for s in self._mapping.file.sources(table) if s.since is not None]
         pulled_at = min((_naive(pull.pulled_at) for pull in found), default=None)
         return [table, complete, max(since, default=None), pulled_at]

@@ -4,36 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import count, groupby, islice
+from itertools import count, groupby
 
 import msgspec
 
-from connector.delivery import WINDOW_ROWS
+from connector.cost import plan_cost
 from connector.errors import RefusedError
 from connector.journal import Journal
 from connector.journal_model import Confirmed
 from connector.models import Primitive, inverse
 from connector.plan_model import PLAN_FORMAT, Plan, PlanRow, RowStatus, RuleCount
 from connector.ports import Adapter, Capabilities
-
-
-@dataclass(slots=True)
-class _Cost:
-    """Counts the calls that rows will take while they pass through, a window at a time."""
-
-    calls: int = 0
-    cost: int = 0
-
-    def through(self, rows: Iterator[PlanRow], adapter: Adapter) -> Iterator[PlanRow]:
-        while window := list(islice(rows, WINDOW_ROWS)):
-            changes = (row for row in window if row.status is RowStatus.CHANGE)
-            primitives = tuple(each for row in changes for each in row.primitives)
-            for batch in adapter.batches(primitives):
-                self.calls += 1
-                self.cost += batch.cost
-            yield from window
 
 
 def plan_undo(
@@ -61,10 +43,9 @@ def plan_undo(
         source_run=run.id,
         format=PLAN_FORMAT,
     )
-    cost = _Cost()
-    rows = cost.through(undo_rows(journal, run.id, capabilities), adapter)
-    plan = journal.store_plan(header, rows)
-    journal.set_plan_cost(plan.id, cost.calls, cost.cost)
+    plan = journal.store_plan(header, undo_rows(journal, run.id, capabilities))
+    calls, cost = plan_cost(adapter, journal, plan)
+    journal.set_plan_cost(plan.id, calls, cost)
     return journal.plan(plan.id)
 
 

@@ -117,7 +117,11 @@ class Warehouse:
 
     def exists(self) -> bool:
         """Whether something has been staged with this version of highseas."""
-        return self.path.exists() and self._version() == str(SCHEMA_VERSION)
+        connection = self._staged()
+        if connection is None:
+            return False
+        connection.close()
+        return True
 
     @contextmanager
     def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -141,12 +145,12 @@ class Warehouse:
         With a `day` before the last pull, `customers` shows what was known of them on that day.
         Raises RefusedError when nothing is staged, or when the file is held by a writer.
         """
-        if not self.exists():
+        connection = self._staged()
+        if connection is None:
             message = "nothing has been pulled into this workspace yet"
             if self.path.exists():
                 message = "the staged copy was written by another version of highseas"
             raise RefusedError(message, "run `highseas pull`: it fills it from the CRM")
-        connection = self._attached(read_only=True)
         try:
             _show(connection)
             if day is not None and day < self._last_day(connection):
@@ -162,13 +166,10 @@ class Warehouse:
 
     def pulls(self) -> dict[str, Pulled]:
         """How far each object is staged; empty when nothing is."""
-        if not self.exists():
-            return {}
-        with self.reading() as connection:
-            rows = connection.execute(
-                "SELECT object, watermark, full_at, pulled_at, walk, paths, orphans, readable "
-                "FROM pulls"
-            ).fetchall()
+        rows = self._ask(
+            "SELECT object, watermark, full_at, pulled_at, walk, paths, orphans, readable "
+            "FROM pulls"
+        )
         return {name: Pulled(*map(_aware, rest)) for name, *rest in rows}
 
     def stage_receipts(self, receipts: Iterable[Receipt]) -> None:
@@ -181,36 +182,53 @@ class Warehouse:
 
     def staged_receipt_seq(self) -> int:
         """The last receipt that was staged; 0 after the warehouse was filled anew."""
-        if not self.exists():
-            return 0
-        with self.reading() as connection:
-            row = connection.execute("SELECT value FROM meta WHERE name = 'receipt'").fetchone()
-        return int(row[0]) if row else 0
+        rows = self._ask("SELECT value FROM meta WHERE name = 'receipt'")
+        return int(rows[0][0]) if rows else 0
 
-    def _version(self) -> str:
+    def _ask(self, sql: str) -> list[Any]:
+        connection = self._staged()
+        if connection is None:
+            return []
+        try:
+            return connection.execute(sql.replace("FROM ", "FROM warehouse.main.")).fetchall()
+        finally:
+            connection.close()
+
+    def _staged(self) -> duckdb.DuckDBPyConnection | None:
+        """The file, read-only, if it is there and of this version."""
+        if not self.path.exists():
+            return None
         try:
             connection = self._attached(read_only=True)
         except duckdb.Error:
-            return ""
+            return None
         try:
-            row = connection.execute(
-                "SELECT value FROM warehouse.meta WHERE name = 'schema'"
-            ).fetchone()
+            rows = connection.execute(
+                "SELECT value FROM warehouse.main.meta WHERE name = 'schema'"
+            ).fetchall()
         except duckdb.CatalogException:
-            return ""
-        finally:
-            connection.close()
-        return str(row[0]) if row else ""
+            rows = []
+        if rows == [(str(SCHEMA_VERSION),)]:
+            return connection
+        connection.close()
+        return None
 
     def _attached(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+        connection = self._scratch(READING_MEMORY if read_only else WRITING_MEMORY)
+        mode = " (READ_ONLY)" if read_only else ""
+        try:
+            self._attach(connection, f"ATTACH {literal(str(self.path))} AS warehouse{mode}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _attach(self, connection: duckdb.DuckDBPyConnection, statement: str) -> None:
         deadline = self._clock() + WAIT_SECONDS
         while True:
-            connection = self._scratch(READING_MEMORY if read_only else WRITING_MEMORY)
             try:
-                mode = " (READ_ONLY)" if read_only else ""
-                connection.execute(f"ATTACH {literal(str(self.path))} AS warehouse{mode}")
+                connection.execute(statement)
             except duckdb.Error as error:
-                connection.close()
                 text = str(error)
                 if not any(phrase in text for phrase in _HELD):
                     raise
@@ -221,7 +239,7 @@ class Warehouse:
                     ) from None
                 self._sleep(_POLL_SECONDS)
             else:
-                return connection
+                return
 
     def _scratch(self, memory: str) -> duckdb.DuckDBPyConnection:
         settings: dict[str, Any] = {

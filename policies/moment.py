@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, cached_property
 from zoneinfo import ZoneInfo
+
+MAX_OFFSETS = 12
+OFFSET_YEARS = 30
 
 
 @dataclass(frozen=True)
@@ -46,10 +50,50 @@ class AsOf:
         """The first instant of a window of `days` days, in UTC without a zone."""
         return local_midnight(self.window_day(days), self._zone).replace(tzinfo=None)
 
+    @cached_property
+    def offsets(self) -> tuple[tuple[datetime, int], ...]:
+        """Since when (UTC without a zone) which offset in seconds holds, the newest first.
+
+        The last `MAX_OFFSETS` of them within `OFFSET_YEARS` before the moment.
+        """
+        return tuple(_offsets(self.utc, self._zone))
+
     def local_day(self, moment: datetime) -> date:
         """The local day of an instant that is written in UTC, with or without its zone."""
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return aware.astimezone(self._zone).date()
+
+
+def _offset(moment: datetime, zone: ZoneInfo) -> int:
+    difference = moment.replace(tzinfo=UTC).astimezone(zone).utcoffset()
+    return round(difference.total_seconds()) if difference else 0
+
+
+def _offsets(moment: datetime, zone: ZoneInfo) -> Iterator[tuple[datetime, int]]:
+    """Walk back day by day; where the offset of a day differs, the change lies in between."""
+    found = 0
+    offset = _offset(moment, zone)
+    for _ in range(OFFSET_YEARS * 365):
+        before = moment - timedelta(days=1)
+        if _offset(before, zone) != offset:
+            yield _change(before, moment, zone), offset
+            found += 1
+            offset = _offset(before, zone)
+        if found == MAX_OFFSETS:
+            return
+        moment = before
+    yield moment, offset
+
+
+def _change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
+    """The first whole second at which the offset is that of `after`."""
+    start = before.replace(microsecond=0)
+    low, high = 0, round((after - start).total_seconds()) + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        changed = _offset(start + timedelta(seconds=middle), zone) == _offset(after, zone)
+        low, high = (low, middle) if changed else (middle, high)
+    return start + timedelta(seconds=high)
 
 
 @cache

@@ -17,6 +17,7 @@ _WORDS = {
     "int_parsing": "expected a whole number",
     "int_from_float": "expected a whole number",
     "decimal_type": "expected a number",
+    "is_instance_of": "expected a number",
     "decimal_parsing": "expected a number",
     "float_type": "expected a number",
     "float_parsing": "expected a number",
@@ -75,7 +76,7 @@ def _split(expected: str) -> list[str]:
 
 
 def _shown(value: object) -> str:
-    text = str(value)
+    text = str(value).lower() if isinstance(value, bool) else str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

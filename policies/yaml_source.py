@@ -22,6 +22,7 @@ MAX_DEPTH = 40
 
 PathKey = tuple[str | int, ...]
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _WORDS = {"": None, "null": None, "true": True, "false": False}
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,18})?(?:[eE][-+]?[0-9]{1,2})?")
@@ -105,7 +106,7 @@ def read_yaml(text: str | bytes, name: str) -> Document:
         message, suggestion = _reworded(error)
         problem = Problem(name, line, column, message, suggestion)
         raise FileProblems([problem]) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
         raise FileProblems([Problem(name, 1, 1, f"this is not readable YAML ({error})")]) from None
 
 
@@ -197,6 +198,8 @@ class _Reader:
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self._value(item, (*path, place)) for place, item in enumerate(node.value)]
+        if _SURROGATE.search(node.value):
+            self._add(node.start_mark, "half of a character (\\uD800 to \\uDFFF) cannot stand here")
         quoted = isinstance(node, yaml.ScalarNode) and node.style
         return node.value if quoted else plain_scalar(node.value)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,28 @@ def test_a_token_is_asked_for_once_and_put_on_the_call(wire: Any, source_of: Any
 def test_another_process_uses_the_same_token(wire: Any, source_of: Any) -> None:
     granted(wire)
     assert token(source_of()) == token(source_of())
+    assert len(wire.seen) == 1
+
+
+def test_processes_that_start_together_ask_for_one_token(wire: Any, source_of: Any) -> None:
+    granted(wire)
+    grant = wire.route
+
+    def slow(seen: Any) -> Any:
+        time.sleep(0.05)
+        return grant(seen)
+
+    wire.route = slow
+    together = [source_of() for _ in range(6)]
+    tokens: list[str] = []
+    threads = [
+        threading.Thread(target=lambda each=each: tokens.append(token(each))) for each in together
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert tokens == ["Zoho-oauthtoken token-1"] * 6
     assert len(wire.seen) == 1
 
 

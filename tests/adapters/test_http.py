@@ -39,14 +39,13 @@ from connector.errors import (
 READ = Call("GET", "/things", {"secret": "query-4711"})
 WRITE = Call("POST", "/things", body=b'{"phone":"13800000000"}', writes=True)
 
-# Made for this test alone; nothing trusts it.
-CERTIFICATE = """\
------BEGIN PRIVATE KEY-----
+# A server's key and certificate, made for this test alone; nothing trusts them.
+KEY_LINES = """\
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg/qlEtku3XZ/Ly68J
 IGRfrW5s/oz9Fiy16BPu45A5L5GhRANCAARqgUULidL84q5r1pa605U/vm1r3nq4
 ZAgnngeOBnRYzVlpYU+FK7yDZxoGGxqXqYo1Qk9yYC9FOr1s1/BojvSb
------END PRIVATE KEY-----
------BEGIN CERTIFICATE-----
+"""
+CERTIFICATE_LINES = """\
 MIIBfzCCASWgAwIBAgIUFUb64F96KDg40o6BrHKrEgDHqHQwCgYIKoZIzj0EAwIw
 FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMjAzMzc0MFoYDzIxMjYxMDI5
 MDMzNzQwWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
@@ -56,8 +55,11 @@ Wm9D7XK82uNkeI8wHwYDVR0jBBgwFoAU0arfMSVqxIcJWm9D7XK82uNkeI8wDwYD
 VR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNIADBFAiANwUOFsrX+6eCj97482TV9
 gihfrYsGdVI91qSZ5bhxegIhAOUu7lWsV0nDsdFxQ7dG6S8JfBHrgeeNo4XHKUA1
 espo
------END CERTIFICATE-----
 """
+
+
+def pem(kind: str, lines: str) -> str:
+    return f"-----BEGIN {kind}-----\n{lines}-----END {kind}-----\n"
 
 
 def read_code(_: Call, answer: Answer) -> Reading:
@@ -335,7 +337,7 @@ def test_an_untrusted_certificate_is_refused_at_once(
     client_of: Any, tmp_path: Path, fake_time: Any
 ) -> None:
     file = tmp_path / "server.pem"
-    file.write_text(CERTIFICATE)
+    file.write_text(pem("PRIVATE KEY", KEY_LINES) + pem("CERTIFICATE", CERTIFICATE_LINES))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(file)
     server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)

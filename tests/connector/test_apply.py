@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from adapters.memory import MemoryAdapter
 from adapters.memory_crm import Fault
 from adapters.memory_profile import KINTO_LIKE, PLAIN, Profile
-from connector.delivery import WINDOW_ROWS
+from connector.cost import WINDOW_ROWS
 from connector.errors import Interrupted, RefusedError, UnavailableError
 from connector.models import Outcome, OutcomeStatus, PrimitiveKind, Ref, Step
 from connector.plan_model import Plan, PlanRow, RowStatus

@@ -182,6 +182,21 @@ def test_the_language_reads(text: str) -> None:
         ("(" * 500 + "1", 0, ""),
         ("NOT " * 70 + "has_tag('x')", 280, "nested too deeply"),
         ("huge AND huge", 9, "too large"),
+        ("nix > 1", 0, "unknown name 'nix'"),
+        ("nix BETWEEN 1 AND 2", 0, "unknown name 'nix'"),
+        ("nix IS NULL", 0, "unknown name 'nix'"),
+        ("nix + 1 > 2", 0, "unknown name 'nix'"),
+        ("-nix > 2", 1, "unknown name 'nix'"),
+        ("least(nix, 1) > 2", 6, "unknown name 'nix'"),
+        ("orders_count(nix) > 2", 13, "unknown name 'nix'"),
+        ("days_since(nix) > 2", 11, "unknown name 'nix'"),
+        ("never(nix)", 6, "unknown name 'nix'"),
+        ("has_tag(nix)", 8, "unknown name 'nix'"),
+        ("abc(nix) = 'A'", 4, "unknown name 'nix'"),
+        ("nix IN (1)", 0, "unknown name 'nix'"),
+        ("status = 'a, else: b' AND nix", 26, "unknown name 'nix'"),
+        ("/* open", 0, ""),
+        ("open_deals > 3 /*", 0, ""),
         ("open_deals > ？", 13, "full-width ？"),
         ("open_deals ＞ 3", 11, "write '>'"),
         ("has_tag（'x'）", 7, "write '('"),
@@ -241,6 +256,9 @@ def test_canonical_form_tells_constants_of_one_value_and_two_types_apart() -> No
     assert len({str(canonical(node)) for node in nodes}) == 3
     assert canonical(Constant(Decimal("1.50"))) == canonical(Constant(Decimal("1.5")))
     assert plain(Decimal("-0.0")) == "0"
+    ranks = [build(f"{kind}(open_deals)", SCOPE, condition=False) for kind in ("abc", "quintile")]
+    assert canonical(ranks[0].node or Constant(0))[1] == "abc"
+    assert canonical(ranks[1].node or Constant(0))[1] == "quintile"
     assert plain(Decimal("1E+3")) == "1000"
 
 
@@ -254,14 +272,16 @@ def test_every_name_of_the_vocabulary_can_be_used_and_is_labelled() -> None:
     assert all(item.form.startswith(name) for name, item in FUNCTIONS.items())
 
 
+SIGNS = st.sampled_from("()>=3,+-*/.;\"'“＞[{?!%")
 WORDS = st.sampled_from(
-    [*"()>=3,+-*/.;\"'“＞[{?!%", "0.5", "'x'", "--", "::", "$天数", "else:", "region", "won"]
-    + ["open_deals", "orders_count()", "AND", "OR", "NOT", "IN", "BETWEEN", "IS", "NULL"]
-    + ["days_since", "never", "last_order_at", "CASE", "SELECT"]
+    "0.5 'x' -- :: $天数 else: region won open_deals orders_count() AND OR NOT IN BETWEEN IS "  # noqa: SIM905
+    "NULL days_since never last_order_at CASE SELECT".split()
 )
 
 
-@given(st.one_of(st.lists(WORDS, max_size=14).map(" ".join), st.text(max_size=30)))
+@given(
+    st.one_of(st.lists(st.one_of(SIGNS, WORDS), max_size=14).map(" ".join), st.text(max_size=30))
+)
 def test_any_text_is_built_or_complained_about(text: str) -> None:
     result = built(text)
     assert (result.node is None) == bool(result.complaints) or "broken" in text

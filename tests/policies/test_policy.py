@@ -76,6 +76,11 @@ def test_a_policy_is_read() -> None:
     assert policy.rule("价值") is tier
 
 
+def test_a_policy_without_status_marks_by_tags_alone() -> None:
+    policy = parse_policy(POLICY).without_status()
+    assert [(stage.tag, stage.status) for stage in policy.rules[0].stages] == [("作废", None)]
+
+
 def test_a_protection_is_from_everything_unless_it_says_less() -> None:
     policy = parse_policy(changed(", from: [void]", ""))
     assert policy.protections[0].kinds == {"void", "tier"}
@@ -121,25 +126,25 @@ def test_the_hash_is_that_of_the_meaning() -> None:
         ("{name: B, when: else}", "{name: B, whn: else}", "p.yaml:20:19: unknown key 'whn' - did"),
         ("void: 失联", "viod: 失联", "p.yaml:11:5: a rule begins with its kind"),
         ("- void: 失联", "- 5\n  - void: 失联", "p.yaml:11:5: a rule begins with its kind"),
-        ("from: [void]", "from: void", "p.yaml:9:49: expected a list, found 'void'"),
-        ("from: [void]", "from: []", "p.yaml:9:49: a protection is from something"),
-        ("from: [void]", "from: [viod]", "p.yaml:9:50: 'viod' is not a value for this key"),
+        ("from: [void]", "from: void", "p.yaml:9:45: expected a list, found 'void'"),
+        ("from: [void]", "from: []", "p.yaml:9:45: a protection is from something"),
+        ("from: [void]", "from: [viod]", "p.yaml:9:46: 'viod' is not a value for this key"),
         ("share: 5%", "share: 5", "p.yaml:21:17: input should be less than or equal to 1"),
         ("share: 5%", "share: five", "p.yaml:21:17: expected a share such as 5%, found 'five'"),
-        ("share: 5%", "share: true", "p.yaml:21:17: expected a number, found 'True'"),
+        ("share: 5%", "share: true", "p.yaml:21:17: expected a number, found 'true'"),
         ("count: 500", "count: 5.5", "expected a whole number, found '5.5'"),
-        ("{失联: {share", "{失连: {share", "p.yaml:21:40: there is no rule '失连'"),
+        ("{失联: {share", "{失连: {share", "p.yaml:21:41: there is no rule '失连'"),
         ("b: a AND", "b: b AND", "p.yaml:6:6: 'b' is defined by way of itself"),
         ("a: days", "a: b OR days", "p.yaml:6:6: 'b' is defined by way of itself"),
         ("last_activity_at", "last_activty_at", "p.yaml:7:17: unknown name 'last_activty_at'"),
         ("b AND region", "b AND regin", "p.yaml:14:17: unknown name 'regin' - did you mean"),
-        ("b AND region = $word", "true", "p.yaml:14:11: this condition looks at no fact"),
+        ("b AND region = $word", "1 = $days OR true", "p.yaml:14:11: this compares two constants"),
         ("when: else", "when: 'true'", "p.yaml:20:25: this condition looks at no fact"),
         ("orders_amount() > 1000", "else", "p.yaml:19:25: only the last band can be 'else'"),
         ("{name: B", "{name: A", "p.yaml:20:16: the band 'A' stands here twice"),
         ("tier: 价值", "tier: 失联", "p.yaml:17:11: the name '失联' is taken (line 11)"),
         ("tier: 价值", "tier: 战略客户", "p.yaml:17:11: the name '战略客户' is taken (line 9)"),
-        ("tag: A类", "tag: 作废", "p.yaml:19:63: the tag '作废' is set on line 15 too"),
+        ("tag: A类", "tag: 作废", "p.yaml:19:61: the tag '作废' is set on line 15 too"),
         ("{tag: 作废, status: 已作废}", "{}", "p.yaml:15:11: a void rule marks the customer"),
         (
             "has_tag('战略客户')",
@@ -152,8 +157,8 @@ def test_the_hash_is_that_of_the_meaning() -> None:
             "p.yaml:19:25: the tag '作废' is set by this",
         ),
         ("region = $word", "status = $word", "p.yaml:14:11: this condition reads the status that"),
-        ("{{ facts }}", "{{ fcts }}", "p.yaml:16:25: unknown name 'fcts' in the note - did you"),
-        ("{{ facts }}", "{{ facts", "p.yaml:16:11: the note cannot be read"),
+        ("{{ facts }}", "{{ fcts }}", "p.yaml:16:27: unknown name 'fcts' in the note - did you"),
+        ("{{ facts }}", "{{ facts", "p.yaml:16:12: the note cannot be read"),
         ("days: 180", "days: 1000000000000000", "p.yaml:4:16: this number is too large"),
         ("days: 180", "days: [1]", "p.yaml:4:16: expected"),
         ("policy: 1\n", "- policy: 1\n- ", "p.yaml:"),
@@ -232,36 +237,18 @@ def test_the_json_schema_knows_every_key() -> None:
 
 def test_broken_files_give_problems_and_nothing_else() -> None:
     chance = random.Random(20261122)  # noqa: S311 - a seed, so that a failure can be repeated
-    signs = [
-        "\t",
-        "'",
-        '"',
-        "{",
-        "}",
-        "[",
-        "]",
-        ":",
-        ": ",
-        "- ",
-        "&a ",
-        "*a",
-        "（",
-        "else",
-        "\n",
-        "\x00",
-    ]
+    signs = [*"\t'\"{}[]:（\n\x00", ": ", "- ", "&a ", "*a", "else", ""]
     texts = (POLICY, library_text("starter"))
-    outcomes = set()
+    outcomes = []
     for _ in range(400):
         text = chance.choice(texts)
         for _ in range(chance.randint(1, 3)):
             place = chance.randrange(len(text))
             width = chance.choice([0, 0, 1, 5, 30])
-            text = text[:place] + chance.choice([*signs, ""]) + text[place + width :]
+            text = text[:place] + chance.choice(signs) + text[place + width :]
         try:
-            outcomes.add(type(parse_policy(text)).__name__)
+            outcomes.append(len(parse_policy(text).rules))
         except FileProblems as refusal:
-            outcomes.add("FileProblems")
-            assert refusal.problems
-            assert all(item.line >= 1 and item.message for item in refusal.problems)
-    assert outcomes == {"Policy", "FileProblems"}
+            outcomes.append(-len([item for item in refusal.problems if item.line >= 1]))
+    assert min(outcomes) < 0 < max(outcomes)
+    assert 0 not in outcomes

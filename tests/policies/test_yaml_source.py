@@ -63,6 +63,9 @@ def test_json_scalars_and_quoted_text(text: str, value: object) -> None:
         ("a: 1\n---\nb: 2", "f.yaml:2:1: this is not readable YAML"),
         ("a: \x07", "f.yaml:1:4: the character U+0007 cannot stand in a YAML file"),
         (b"a: 1\nb: \xff\xfe", "f.yaml:2:4: this file is not UTF-8 text - save it as UTF-8"),
+        ('a: "\\U00110000"', "f.yaml:1:1: this is not readable YAML"),
+        ('a: "\\UFFFFFFFF"', "f.yaml:1:1: this is not readable YAML"),
+        ('a: "\\ud800"', "f.yaml:1:4: half of a character"),
         ("[" * 5_000, "f.yaml:1:41: values are nested deeper than 40 levels"),
         ("a" * (MAX_CHARACTERS + 1), "f.yaml:1:1: the file is longer than"),
         ("a: 2026-01-01\n? |\n  b\n: 'x\n", "this is not readable YAML"),
@@ -99,6 +102,7 @@ def test_positions_of_values_keys_and_what_is_missing() -> None:
     ("text", "place"),
     [
         ("w: ab cd XY", (1, 10)),
+        ('w: "a\\nXY"', (1, 4)),
         ("w: 'a''b cd XY'", (1, 13)),
         ('w: "a\\"b cd XY"', (1, 13)),
         ("w: ab\n   cd XY", (2, 7)),

@@ -1,0 +1,168 @@
+"""Text from a CRM becomes a typed value, or NULL; never something that was not meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from connector.mapping import Form
+from connector.mapping_sql import local_day, parsed
+from policies.vocabulary import Type
+from tests.connector.pull_world import World, deal, make_world
+
+SHANGHAI = "Asia/Shanghai"
+
+
+@pytest.fixture(scope="module")
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("CREATE TABLE t (x VARCHAR)")
+        yield connection
+
+
+def read(
+    connection: duckdb.DuckDBPyConnection, text: str | None, kind: Type, form: Form = Form.OFFSET
+) -> Any:
+    connection.execute("DELETE FROM t")
+    connection.execute("INSERT INTO t VALUES (?)", [text])
+    [(value,)] = connection.execute(f"SELECT {parsed('x', kind, SHANGHAI, form)} FROM t").fetchall()
+    return value
+
+
+def utc(*parts: int) -> datetime:
+    return datetime(*parts)  # type: ignore[arg-type] # noqa: DTZ001 - staged without a zone
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "expected"),
+    [
+        ("2026-05-14T11:36:17+03:00", Form.OFFSET, utc(2026, 5, 14, 8, 36, 17)),
+        ("2026-05-14T11:36:17+0300", Form.OFFSET, utc(2026, 5, 14, 8, 36, 17)),
+        ("2026-05-14T11:36:17Z", Form.OFFSET, utc(2026, 5, 14, 11, 36, 17)),
+        ("2026-05-14 11:36:17.5-07:00", Form.OFFSET, utc(2026, 5, 14, 18, 36, 17, 500_000)),
+        ("2026-05-14T11:36+05:30", Form.OFFSET, utc(2026, 5, 14, 6, 6)),
+        ("2026-05-14", Form.OFFSET, utc(2026, 5, 13, 16)),
+        ("2026-05-14T11:36:17", Form.OFFSET, None),
+        ("2026-05-14T11:36:17", Form.UTC, utc(2026, 5, 14, 11, 36, 17)),
+        ("2026-05-14T11:36:17", Form.LOCAL, utc(2026, 5, 14, 3, 36, 17)),
+        ("2026-05-14T11:36:17+03:00", Form.LOCAL, utc(2026, 5, 14, 8, 36, 17)),
+        ("1757000000", Form.SECONDS, utc(2025, 9, 4, 15, 33, 20)),
+        ("1757000000000", Form.MILLISECONDS, utc(2025, 9, 4, 15, 33, 20)),
+        ("1757000000", Form.OFFSET, None),
+        ("9" * 18, Form.MILLISECONDS, None),
+        ("soon", Form.SECONDS, None),
+        ("17:00:00.0", Form.OFFSET, None),
+        ("true", Form.OFFSET, None),
+        ("", Form.OFFSET, None),
+        (None, Form.OFFSET, None),
+    ],
+)
+def test_moments(
+    connection: duckdb.DuckDBPyConnection, text: str | None, form: Form, expected: datetime | None
+) -> None:
+    assert read(connection, text, Type.MOMENT, form) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "expected"),
+    [
+        ("1200.5", Type.MONEY, Decimal("1200.5000")),
+        ("-99999999999999.9999", Type.MONEY, Decimal("-99999999999999.9999")),
+        ("1e3", Type.MONEY, Decimal(1000)),
+        ("1,200", Type.MONEY, None),
+        ("999999999999999", Type.MONEY, None),
+        ("inf", Type.MONEY, None),
+        ("nan", Type.MONEY, None),
+        ("0.123456", Type.NUMBER, Decimal("0.123456")),
+        ("7", Type.INTEGER, 7),
+        ("7.0", Type.INTEGER, 7),
+        ("1.5", Type.INTEGER, None),
+        ("1e2", Type.INTEGER, None),
+        ("0x10", Type.INTEGER, None),
+        ("9" * 25, Type.INTEGER, None),
+        ("true", Type.BOOLEAN, True),
+        ("false", Type.BOOLEAN, False),
+        ("1", Type.BOOLEAN, None),
+        ("2026-05-14", Type.DATE, date(2026, 5, 14)),
+        ("2026-05-13T17:00:00Z", Type.DATE, date(2026, 5, 14)),
+        ("2026-13-14", Type.DATE, None),
+        ("", Type.TEXT, None),
+        (" x", Type.TEXT, " x"),
+    ],
+)
+def test_values(
+    connection: duckdb.DuckDBPyConnection, text: str, kind: Type, expected: object
+) -> None:
+    assert read(connection, text, kind) == expected
+
+
+def test_a_day_is_a_day_of_the_workspaces_zone(connection: duckdb.DuckDBPyConnection) -> None:
+    sql = local_day("TIMESTAMP '2026-05-13 16:00:00'", SHANGHAI)
+    assert connection.execute(f"SELECT {sql}").fetchone() == (date(2026, 5, 14),)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return make_world(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ("{Stage: Won}", ["d1"]),
+        ("{Stage: [Won, Lost]}", ["d1", "d2"]),
+        ("{Stage: {in: [Won, null]}}", ["d1", "d3"]),
+        ("{Stage: null}", ["d3"]),
+        ("{Stage: {not: [Won]}}", ["d2", "d3"]),
+        ("{Stage: {not: [Won, null]}}", ["d2"]),
+        ("{Stage: {not: [null]}}", ["d1", "d2"]),
+        ("{Amount: 5}", ["d2"]),
+        ("{Flag: true}", ["d1"]),
+        ("{Stage: Won, Amount: 5}", []),
+    ],
+)
+def test_conditions(world: World, where: str, expected: list[str]) -> None:
+    world.mapping = world.mapping.replace(
+        "  - object: Deals\n    id: id", f"  - object: Deals\n    id: id\n    where: {where}"
+    )
+    world.crm.rows["Deals"] = [
+        deal(1, 1, Stage="Won", Flag=True),
+        deal(2, 1, Stage="Lost", Amount=5),
+        deal(3, 1, Stage=None),
+    ]
+    world.pull()
+    assert [name for (name,) in world.ask("SELECT id FROM deals ORDER BY id")] == expected
+
+
+def test_a_value_that_the_map_does_not_name_is_a_problem_without_else(world: World) -> None:
+    world.mapping = world.mapping.replace("Closed Lost: lost}, else: open}", "Closed Lost: lost}}")
+    world.crm.rows["Deals"] = [deal(1, 1), deal(2, 1, Stage="Talk"), deal(3, 1, Stage=None)]
+    world.pull()
+    assert world.ask("SELECT id, state FROM deals ORDER BY id") == [
+        ("d1", "won"),
+        ("d2", None),
+        ("d3", None),
+    ]
+    assert world.ask("SELECT record_id, field, message FROM problems") == [
+        ("d2", "Stage", "has a value that the map does not name")
+    ]
+
+
+def test_no_value_stays_no_value_whatever_else_says(world: World) -> None:
+    world.crm.rows["Deals"] = [deal(1, 1, Stage=None)]
+    world.pull()
+    assert world.ask("SELECT state FROM deals") == [(None,)]
+
+
+def test_a_quote_in_a_name_or_a_value_stays_what_it_is(world: World) -> None:
+    world.mapping = world.mapping.replace("Closed Won: won", '"It\'s won": "won\'t"')
+    world.crm.rows["Deals"] = [deal(1, 1, Stage="It's won")]
+    world.pull()
+    assert world.ask("SELECT state FROM deals") == [("won't",)]
