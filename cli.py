@@ -151,16 +151,29 @@ def _context(terminal: Terminal, workspace: Workspace) -> Context:
 
 
 def _stop_signal(workspace: Workspace) -> Callable[[], bool]:
-    """True once somebody asked this run to stop: SIGTERM, Ctrl-C, or `highseas stop`."""
+    """True once somebody asked this run to stop: SIGTERM, Ctrl-C, or `highseas stop`.
+
+    A run that asks ends by itself between two calls; any other one, and whoever is asked twice,
+    is interrupted at once.
+    """
     import signal
 
     asked: list[int] = []
+    is_asking = False
 
     def remember(number: int, _frame: object) -> None:
         asked.append(number)
+        if not is_asking or len(asked) > 1:
+            raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, remember)
-    return lambda: bool(asked) or workspace.stop_path.exists()
+    def should_stop() -> bool:
+        nonlocal is_asking
+        is_asking = True
+        return bool(asked) or workspace.stop_path.exists()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, remember)
+    return should_stop
 
 
 @contextmanager

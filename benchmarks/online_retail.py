@@ -17,6 +17,7 @@ import os
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -28,7 +29,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from adapters import open_adapter
-from adapters.sandbox.zoho import Store, ZohoSandbox
+from adapters.sandbox.zoho import Credentials, Store, ZohoSandbox
 from connector.engine import evaluate
 from connector.summary import pull_json
 from connector.sync import Context, as_of_moment, make_plan, running
@@ -186,6 +187,9 @@ def run(parquet: Path, folder: Path, rfm_out: Path | None) -> dict[str, Any]:
             context = Context(workspace, open_adapter(workspace), mapping=MAPPING)
             with running(context, "benchmark") as journal:
                 planned = make_plan(context, journal, as_of=AS_OF)
+                stages = Counter(
+                    (row.rule, row.stage_after) for row in journal.rows(planned.plan.id)
+                )
     syncing = time.perf_counter() - started - loading
     plan, pulled = planned.plan, planned.pulled
     assert pulled is not None
@@ -205,6 +209,9 @@ def run(parquet: Path, folder: Path, rfm_out: Path | None) -> dict[str, Any]:
                 "undecided": rule.undecided,
                 "changes": rule.changes,
                 "tripped": rule.tripped,
+                "stages": {
+                    stage: number for (name, stage), number in stages.items() if name == rule.rule
+                },
             }
             for rule in plan.header.rules
         },
@@ -216,8 +223,9 @@ def _workspace(folder: Path, url: str) -> Workspace:
     secrets = folder / "sandbox-credentials"
     secrets.mkdir(parents=True)
     names = ("client_id", "client_secret", "refresh_token")
+    credentials = Credentials()
     for name in names:
-        (secrets / name).write_text(f"sandbox-{name}")
+        (secrets / name).write_text(getattr(credentials, name))
     settings = {
         "accounts_url": url,
         "api_url": url,
@@ -246,7 +254,8 @@ def _rfm(context: Context) -> Iterator[Rfm]:
         columns = compiled.evidence_columns("rfm")
         rows = connection.execute(
             f"SELECT c.name, {', '.join(f'i.{column}' for column in columns)} "
-            "FROM inputs i JOIN customers c ON c.key = i.key ORDER BY CAST(c.name AS INTEGER)"
+            "FROM inputs i JOIN warehouse.main.customers c ON c.key = i.key "
+            "ORDER BY CAST(c.name AS INTEGER)"
         ).fetchall()
     for name, *values in rows:
         evidence = {item.name: item for item in compiled.read_evidence("rfm", values)}

@@ -296,6 +296,20 @@ def test_own_writes_since_the_plan_are_no_conflict(desk: Desk) -> None:
     assert desk.apply(desk.plan(row)).complete
 
 
+def test_what_the_crms_own_automation_edits_after_our_write_is_no_conflict(desk: Desk) -> None:
+    class Automated(MemoryAdapter):
+        def send(self, batch: Batch) -> list[Outcome]:
+            outcomes = super().send(batch)
+            self.crm.edit(batch.primitives[0].ref, name="Renamed by a workflow")
+            return outcomes
+
+    automated = Automated(PLAIN, now=desk.clock)
+    automated.crm = desk.crm
+    ref = desk.crm.seed("Accounts", 1)[0]
+    plan = desk.plan(desk.row(0, ref, _STATUS, _NOTE))
+    assert desk.apply(plan, adapter=automated).complete
+
+
 def test_two_rules_may_write_to_one_customer(desk: Desk) -> None:
     ref = desk.crm.seed("Accounts", 1)[0]
     plan = desk.plan(desk.row(0, ref, tag("asleep")), desk.row(1, ref, tag("tier-c"), rule="tiers"))
@@ -350,6 +364,26 @@ def test_parked_is_tried_again_by_a_later_apply_of_the_same_plan(desk: Desk) -> 
     assert (report.counts, report.complete, report.writes) == ({"parked": 1}, False, 1)
     desk.crm.unlock(ref)
     assert desk.apply(plan).counts == {"done": 2}
+
+
+def test_parked_is_not_tried_twice_in_one_run(desk: Desk) -> None:
+    class Lossy(MemoryAdapter):
+        lost = False
+
+        def send(self, batch: Batch) -> list[Outcome]:
+            if batch.primitives[0].kind is PrimitiveKind.PUT_NOTE and not self.lost:
+                self.lost = True
+                return []
+            return super().send(batch)
+
+    lossy = Lossy(PLAIN, now=desk.clock)
+    lossy.crm = desk.crm
+    one, two = desk.crm.seed("Accounts", 2)
+    plan = desk.plan(desk.row(0, one, tag("asleep")), desk.row(1, two, _NOTE))
+    desk.crm.lock(one)
+    report = desk.apply(plan, adapter=lossy)
+    assert report.counts == {"parked": 1, "done": 1}
+    assert report.writes == 3  # the tag, the note that got lost, the note
 
 
 def test_refused_is_final_for_the_plan(desk: Desk) -> None:

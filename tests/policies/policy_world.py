@@ -68,11 +68,13 @@ def duckdb_outcomes(
     names = [*(rule.id for rule in policy.rules), *(item.id for item in policy.protections)]
     columns = [compiled.evidence_columns(name) for name in names]
     flat = [f"i.{column}" for group in columns for column in group]
+    rules, shields = len(policy.rules), len(policy.protections)
+    found = [*(f"f.s_{number}" for number in range(rules))]
+    found += [f"f.p_{number}" for number in range(shields)]
     rows = connection.execute(
-        f"SELECT f.*, {', '.join(flat)} FROM findings f JOIN inputs i ON i.key = f.key"
+        f"SELECT {', '.join(['f.key', *found, *flat])} FROM findings f JOIN inputs i ON i.key = f.key"
     )
     outcomes = {}
-    rules, shields = len(policy.rules), len(policy.protections)
     while batch := rows.fetchmany(5_000):
         for row in batch:
             start = 1 + rules + shields
