@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -172,7 +173,8 @@ def _stop_signal(workspace: Workspace) -> Callable[[], bool]:
         return bool(asked) or workspace.stop_path.exists()
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, remember)
+        before = signal.signal(number, remember)
+        click.get_current_context().call_on_close(partial(signal.signal, number, before))
     return should_stop
 
 

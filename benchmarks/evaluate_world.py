@@ -204,7 +204,7 @@ def _let_stand(connection: duckdb.DuckDBPyConnection, policy: Policy) -> dict[st
     connection.execute("CREATE TEMP VIEW current_customers AS FROM warehouse.main.customers")
     connection.execute(compiled.inputs_sql)
     connection.execute(compiled.findings_sql(thresholds(connection, compiled)))
-    for statement in (*STATE_TABLES, *action_statements(policy, compiled)):
+    for statement in (*STATE_TABLES, *action_statements(policy)):
         connection.execute(statement)
     stages = ", ".join(
         f"({number}, {place}, '{rule.id}', '{stage.name}', '{stage.tag}', "
@@ -226,9 +226,10 @@ CREATE TEMP TABLE stage_names AS SELECT * FROM (VALUES {stages})
   t(rule, stage, id, name, tag, status, note);
 CREATE TEMP TABLE standing AS
 SELECT a.key, g.id AS rule, g.name AS stage, g.tag, g.status, g.note, c.status AS shown,
-  CASE WHEN hash(a.key || g.id) % 100 < 12 THEN '' ELSE a.evidence_key END AS evidence_key,
+  CASE WHEN hash(a.key || g.id) % 100 < 12 OR k.evidence_key IS NULL THEN '' ELSE k.evidence_key END AS evidence_key,
   hash(g.id || a.key) % 100 AS fate
 FROM actions a JOIN stage_names g ON g.rule = a.rule AND g.stage = a.stage
+JOIN candidates k ON k.key = a.key AND k.rule = a.rule
 JOIN customers c ON c.key = a.key
 WHERE a.status = 'change' AND hash(a.key || a.rule) % 100 < 75
 UNION ALL

@@ -47,7 +47,16 @@ from connector.journal_model import (
     Sending,
     Tally,
 )
-from connector.journal_schema import Moment, approvals, open_engine, plan_rows, plans, runs, writer
+from connector.journal_schema import (
+    Moment,
+    approvals,
+    intents,
+    open_engine,
+    plan_rows,
+    plans,
+    runs,
+    writer,
+)
 from connector.models import Outcome
 from connector.plan_model import (
     Fingerprint,
@@ -61,6 +70,7 @@ from connector.plan_model import (
 
 CHUNK = 1_000
 RUNNING = "running"
+RESEED = "reseed"
 _decode_row = msgspec.json.Decoder(PlanRow).decode
 
 
@@ -279,6 +289,19 @@ class Journal:
         """Bring the episodes of rows that need no write to the stage that the rows name."""
         with self._write() as connection:
             projection.conclude(connection, rows, self._now())
+
+    def is_new(self) -> bool:
+        """Whether nothing was ever sent, and nothing taken over from an earlier journal."""
+        with self._read() as connection:
+            told = select(runs.c.id).where(runs.c.kind == RESEED, runs.c.ended_at.is_not(None))
+            sent = select(intents.c.plan).where(intents.c.state != "")
+            return not any(connection.execute(query.limit(1)).first() for query in (told, sent))
+
+    def adopt(self, stays: Iterable[tuple[Episode, Sequence[Holding]]]) -> None:
+        """Take over what an earlier journal wrote, all or nothing."""
+        with self._write() as connection:
+            for episode, held in stays:
+                projection.adopt(connection, episode, held)
 
     def intent_states(self, plan_id: str, first: int, last: int) -> dict[str, IntentState]:
         """Where the primitives of the rows from `first` to `last` stand, by their key."""

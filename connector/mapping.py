@@ -158,6 +158,21 @@ class FactSource(Source):
         yield self.customer.id
 
 
+class NoteSource(_Model):
+    """Where notes stand that highseas may have written; read only to find our own again."""
+
+    object: str = Field(min_length=1)
+    id: str = "id"
+    customer: Link
+    title: str | None = None
+    text: str
+
+    def fields(self) -> Iterator[str]:
+        """The CRM's names of the fields that the paths begin with."""
+        paths = (self.customer.id, self.text, *([self.title] if self.title else []))
+        yield from dict.fromkeys(path.partition(".")[0] for path in paths)
+
+
 class MappingFile(_Model):
     """The schema of mapping.yaml."""
 
@@ -168,6 +183,7 @@ class MappingFile(_Model):
     deals: tuple[FactSource, ...] = ()
     orders: tuple[FactSource, ...] = ()
     returns: tuple[FactSource, ...] = ()
+    notes: tuple[NoteSource, ...] = ()
 
     def sources(self, table: str) -> Sequence[Source]:
         found: Sequence[Source] = getattr(self, table)

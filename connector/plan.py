@@ -13,7 +13,7 @@ from connector.engine import evaluate
 from connector.guard import tripped_cap
 from connector.journal import Journal
 from connector.plan_model import Plan, PlanHeader, PlanRow, RuleCount
-from connector.plan_rows import PlanContext, RuleRows
+from connector.plan_rows import PlanContext, RuleRows, gather_actions
 from connector.standing import load_standing
 from connector.warehouse import Warehouse
 from policies.compile_sql import CompiledEvaluation
@@ -29,8 +29,9 @@ def build_plan(context: PlanContext, warehouse: Warehouse, journal: Journal) -> 
         )
         compiled = evaluate(connection, context.policy, context.as_of)
         load_standing(connection, journal)
-        for statement in action_statements(context.written_policy, compiled):
+        for statement in action_statements(context.written_policy):
             connection.execute(statement)
+        gather_actions(connection)
         header = PlanHeader(
             organisation=context.organisation,
             as_of=context.as_of.moment.astimezone(UTC).isoformat(),

@@ -24,6 +24,8 @@ from policies.sql_expression import literal
 # Rows that change nothing are listed up to here for each rule and status; their counts are exact.
 LISTED = 10_000
 _FETCH = 2_000
+# The order of a rule's rows.
+STATUSES = ("change", "protected", "overruled", "foreign", "undecided")
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,45 @@ class _Action(NamedTuple):
 
 
 _COLUMNS = """
-a.key, a.status, a.stage, a.blocked, a.evidence_key,
-c.name, c.version, c.owner_id, c.tags, c.status,
-e.number, e.stage, e.evidence_key, d.closed,
-coalesce(h.tags, []), h.has_status, h.status, h.status_original, h.marker, h.note_id, h.note"""
+key, action, action_stage, blocked, evidence_key, name, version, owner_id, tags, status,
+number, stage_before, evidence_key_before, closed, held_tags, has_status, held_status,
+status_original, marker, note_id, note"""
 _ACTION_WIDTH = len(_Action._fields)
+
+_ACTED = """
+CREATE OR REPLACE TEMP TABLE acted AS
+SELECT a.rule AS place, a.status AS action, a.stage AS action_stage, a.blocked,
+  c.name, c.version, c.owner_id, c.tags, c.status,
+  e.number, e.stage AS stage_before, e.evidence_key AS evidence_key_before, d.closed,
+  coalesce(h.tags, []) AS held_tags, h.has_status, h.status AS held_status, h.status_original,
+  h.marker, h.note_id, h.note, i.*
+FROM ({listed}) a
+JOIN rules r ON r.number = a.rule
+JOIN current_customers c ON c.key = a.key
+JOIN inputs i ON i.key = a.key
+LEFT JOIN open_episodes e ON e.customer = a.key AND e.rule = r.id
+LEFT JOIN closed_episodes d ON d.customer = a.key AND d.rule = r.id
+LEFT JOIN held h ON h.customer = a.key AND h.rule = r.id"""
+_ORDER = " ".join(f"WHEN {literal(status)} THEN {place}" for place, status in enumerate(STATUSES))
+
+
+def gather_actions(connection: duckdb.DuckDBPyConnection) -> None:
+    """Fill `acted`: each action with what the CRM shows, what we hold there, and the inputs.
+
+    One pass over the customers for all rules. Of a rule's rows that change nothing, the first by
+    customer key are taken.
+    """
+    crowded = connection.execute(
+        "SELECT rule, status FROM actions WHERE status <> 'change' "
+        f"GROUP BY rule, status HAVING count(*) > {LISTED}"
+    ).fetchall()
+    wheres = [f"rule = {rule} AND status = {literal(status)}" for rule, status in crowded]
+    whole = " AND ".join(f"NOT ({where})" for where in wheres) or "TRUE"
+    listed = [f"SELECT * FROM actions WHERE {whole}"]
+    listed += [
+        f"(SELECT * FROM actions WHERE {where} ORDER BY key LIMIT {LISTED})" for where in wheres
+    ]
+    connection.execute(_ACTED.format(listed=" UNION ALL ".join(listed)))
 
 
 class RuleRows:
@@ -91,40 +127,27 @@ class RuleRows:
             for protection in context.policy.protections
             if self._rule.kind in protection.kinds
         ]
+        # Whose evidence is fetched: for an undecided row the protections' may be what is missing.
+        self._names = [self._rule.id, *self._shields]
 
     def rows(
         self, connection: duckdb.DuckDBPyConnection, sequence: Iterator[int]
     ) -> Iterator[PlanRow]:
-        """Stream the rows by customer key: changes and what stands in their way, then undecided."""
-        for status in ("change", "protected", "overruled", "foreign", "undecided"):
-            result = connection.execute(self._query(status))
-            while fetched := result.fetchmany(_FETCH):
-                for values in fetched:
-                    action = _Action(*values[:_ACTION_WIDTH])
-                    yield self._row(next(sequence), action, values[_ACTION_WIDTH:])
+        """Stream the rows: changes and what stands in their way, then undecided; each by key."""
+        result = connection.execute(self._query())
+        while fetched := result.fetchmany(_FETCH):
+            for values in fetched:
+                action = _Action(*values[:_ACTION_WIDTH])
+                yield self._row(next(sequence), action, values[_ACTION_WIDTH:])
 
-    def _names(self, status: str) -> list[str]:
-        """Whose evidence a row carries: the rule's, and for undecided ones the protections' too."""
-        return [self._rule.id, *(self._shields if status == "undecided" else [])]
-
-    def _query(self, status: str) -> str:
+    def _query(self) -> str:
         columns = [
-            f"i.{column}"
-            for name in self._names(status)
-            for column in self._compiled.evidence_columns(name)
+            column for name in self._names for column in self._compiled.evidence_columns(name)
         ]
-        limit = "" if status == "change" else f"LIMIT {LISTED}"
-        rule = literal(self._rule.id)
+        key = self._compiled.evidence_key(self._rule.id) if self._rule.note else "''"
         return f"""
-SELECT {_COLUMNS}, {", ".join(columns)}
-FROM actions a
-JOIN current_customers c ON c.key = a.key
-JOIN inputs i ON i.key = a.key
-LEFT JOIN open_episodes e ON e.customer = a.key AND e.rule = {rule}
-LEFT JOIN closed_episodes d ON d.customer = a.key AND d.rule = {rule}
-LEFT JOIN held h ON h.customer = a.key AND h.rule = {rule}
-WHERE a.rule = {self._number} AND a.status = {literal(status)}
-ORDER BY a.key {limit}"""
+SELECT {_COLUMNS.replace(" evidence_key,", f" {key},")}, {", ".join(columns)}
+FROM acted WHERE place = {self._number} ORDER BY CASE action {_ORDER} END, key"""
 
     def _row(self, seq: int, action: _Action, values: Sequence[Any]) -> PlanRow:
         stage = self._rule.stages[action.stage - 1] if action.stage else None
@@ -153,7 +176,7 @@ ORDER BY a.key {limit}"""
         """The rule's evidence, and for an undecided row what is missing and for whom."""
         parts: dict[str, tuple[Evidence, ...]] = {}
         start = 0
-        for name in self._names(action.status):
+        for name in self._names if action.status == RowStatus.UNDECIDED else self._names[:1]:
             width = len(self._compiled.evidence_columns(name))
             parts[name] = self._compiled.read_evidence(name, values[start : start + width])
             start += width

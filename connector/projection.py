@@ -7,7 +7,7 @@ them. All statements work on sets of rows.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -55,6 +55,12 @@ def conclude(connection: Connection, rows: Sequence[PlanRow], now: datetime) -> 
     staged = [row for row in rows if row.stage_after is not None and _key(row) in known]
     _stage(connection, staged, now)
     _close(connection, [row for row in rows if row.stage_after is None], now)
+
+
+def adopt(connection: Connection, episode: Episode, held: Sequence[Holding]) -> None:
+    """Take over a stay and what came with it, as reading the CRM has shown them."""
+    connection.execute(insert(episodes), [asdict(episode)])
+    connection.execute(insert(holdings), [_holding_record(item) for item in held])
 
 
 def holdings_in(connection: Connection) -> Iterator[Holding]:

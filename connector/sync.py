@@ -15,14 +15,16 @@ from typing import NamedTuple
 import msgspec
 
 from connector.apply import ApplyConditions, ApplyReport, apply_plan
-from connector.errors import ConfigurationError, RefusedError
-from connector.journal import Journal
+from connector.errors import ConfigurationError, RefusedError, RemoteError
+from connector.journal import RESEED, Journal
 from connector.lock import workspace_lock
+from connector.mapping import compile_mapping
 from connector.plan import build_plan
 from connector.plan_model import Plan
 from connector.plan_rows import PlanContext
 from connector.ports import Adapter, Organisation, Schema
 from connector.pull import PullReport, pull
+from connector.reseed import reseed
 from connector.undo import plan_undo
 from connector.warehouse import Warehouse
 from connector.workspace import Workspace
@@ -116,21 +118,42 @@ def make_plan(
     if organisation is None:
         message = "nothing has been pulled into this workspace yet"
         raise ConfigurationError(message, "run `highseas plan` without --offline first")
-    context.progress("evaluating the policy")
     workspace = context.workspace
-    plan = build_plan(
-        PlanContext(
-            context.adapter,
-            organisation,
-            policy,
-            as_of_moment(workspace, as_of, context.now()),
-            policy.language or workspace.language,
-            workspace.status_field,
-        ),
-        context.warehouse,
-        journal,
+    planning = PlanContext(
+        context.adapter,
+        organisation,
+        policy,
+        as_of_moment(workspace, as_of, context.now()),
+        policy.language or workspace.language,
+        workspace.status_field,
     )
-    return Planned(plan, pulled)
+    if not offline:
+        find_own_notes(context, journal, planning)
+    context.progress("evaluating the policy")
+    return Planned(build_plan(planning, context.warehouse, journal), pulled)
+
+
+def find_own_notes(context: Context, journal: Journal, planning: PlanContext) -> None:
+    """With a new journal, take back what an earlier one wrote. A CRM that does not list notes is
+    no reason to stop: a note is still looked for on its record when an answer is lost."""
+    if not journal.is_new():
+        return
+    run = journal.begin_run(RESEED)
+    mapping = compile_mapping(
+        context.mapping,
+        "mapping.yaml",
+        zone=context.workspace.zone,
+        status_field=context.workspace.status_field,
+    )
+    try:
+        found = reseed(planning, mapping, context.warehouse, journal)
+    except RemoteError as error:
+        context.progress(f"notes of an earlier journal could not be looked for: {error.message}")
+        journal.end_run(run, "failed", {"error": error.message})
+        return
+    journal.end_run(run, "done", {"found": found})
+    if found:
+        context.progress(f"{found} notes of an earlier journal were found and taken over")
 
 
 def _refuse_unmarked(policy: Policy) -> None:

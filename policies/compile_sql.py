@@ -34,32 +34,29 @@ class CompiledEvaluation:
     def findings_sql(self, thresholds: Thresholds) -> str:
         """`thresholds`: for each of `threshold_queries` the one row that it gave."""
         expressions = ExpressionSql(self.plan, thresholds)
-        columns = []
-        for place, rule in enumerate(self.plan.policy.rules):
-            columns.append(f"CAST({_stage_sql(rule, expressions)} AS SMALLINT) AS s_{place}")
+        rules = self.plan.policy.rules
+        columns = {
+            f"s_{place}": f"CAST({_stage_sql(rule, expressions)} AS SMALLINT)"
+            for place, rule in enumerate(rules)
+        }
         for place, protection in enumerate(self.plan.policy.protections):
-            columns.append(f"{expressions.sql(protection.when.tree)} AS p_{place}")
-        found = f"SELECT *, {', '.join(columns)} FROM inputs"
-        names = ["key", *(column.split(" AS ")[-1] for column in columns)]
-        for place, rule in enumerate(self.plan.policy.rules):
-            if rule.id in self.evidence_key_columns:
-                names.append(f"CASE WHEN s_{place} > 0 THEN {self.evidence_key(rule)} END AS k_{place}")
-        return f"CREATE OR REPLACE TEMP TABLE findings AS SELECT {', '.join(names)} FROM ({found})"
+            columns[f"p_{place}"] = expressions.sql(protection.when.tree)
+        named = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
+        keys = [
+            f", CASE WHEN s_{place} > 0 THEN {self.evidence_key(rule.id)} END AS k_{place}"
+            for place, rule in enumerate(rules)
+            if rule.note
+        ]
+        return (
+            f"CREATE OR REPLACE TEMP TABLE findings AS SELECT key, {', '.join(columns)}"
+            f"{''.join(keys)} FROM (SELECT *, {named} FROM inputs)"
+        )
 
-    @property
-    def evidence_key_columns(self) -> dict[str, str]:
-        """Columns of `findings`, by rule id: the evidence key of those who are in the rule."""
-        rules = enumerate(self.plan.policy.rules)
-        return {rule.id: f"k_{place}" for place, rule in rules if self.evidence_key(rule) != "''"}
-
-    def evidence_key(self, rule: Rule) -> str:
-        """An expression over `inputs` that is equal when the deciding facts are; only rules with a
-        note need to know whether their facts have changed."""
-        columns = self.evidence_columns(rule.id)[1:]
-        if not rule.note or not columns:
-            return "''"
-        texts = (f"coalesce(CAST({column} AS VARCHAR), '')" for column in columns)
-        return f"md5(concat_ws(chr(31), {', '.join(texts)}))"
+    def evidence_key(self, name: str) -> str:
+        """An expression over `inputs` that is equal when the deciding facts are."""
+        columns = self.evidence_columns(name)[1:]
+        texts = [f"coalesce(CAST({column} AS VARCHAR), '')" for column in columns]
+        return f"md5(concat_ws(chr(31), {', '.join(texts)}))" if texts else "''"
 
     def evidence_columns(self, name: str) -> tuple[str, ...]:
         """Columns of `inputs` to fetch for a rule or a protection; the first says whether the

@@ -85,14 +85,6 @@ def build(text: str, scope: Scope, *, condition: bool = True) -> Built:
     return Built(None if complaints else node, complaints, builder.size, builder.deepest)
 
 
-def names_in(text: str) -> set[str]:
-    """The plain names that a text mentions: what it may need of `define:`."""
-    parsed = parse(text)
-    if parsed.tree is None:
-        return set()
-    return {column.name for column in parsed.tree.find_all(exp.Column)}
-
-
 class _Builder:
     def __init__(self, text: str, parsed: Parsed, scope: Scope) -> None:
         self._text = text

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from policies.compile_sql import CompiledEvaluation
 from policies.model import Policy, Rule, Stage
 from policies.sql_expression import literal
 
@@ -28,9 +27,7 @@ STATE_TABLES = (
 
 # Rule by number, and its stages; `managed` are the tags of all its stages.
 _RULES = "(number SMALLINT, id VARCHAR, managed VARCHAR[])"
-_STAGES = (
-    "(rule SMALLINT, stage SMALLINT, name VARCHAR, tag VARCHAR, status VARCHAR, note BOOLEAN)"
-)
+_STAGES = "(rule SMALLINT, stage SMALLINT, name VARCHAR, tag VARCHAR, status VARCHAR, note BOOLEAN)"
 
 # A tag of ours that we do not hold there, and one that we hold and that is not there.
 _FOREIGN = (
@@ -79,14 +76,13 @@ WITH first_voids AS (
 SELECT key, rule, stage, status, blocked, entering FROM judged WHERE status IS NOT NULL"""
 
 
-def action_statements(policy: Policy, compiled: CompiledEvaluation) -> list[str]:
+def action_statements(policy: Policy) -> list[str]:
     """SQL that fills `actions`: one row for each customer and rule that has something to say.
 
     `actions.status` is a row status of a plan; `stage` 0 means out; `blocked` is the number of
-    the protection that stands in the way. `compiled` made `findings`; `policy` may be the same
-    policy with fewer marks.
+    the protection that stands in the way. The policy is the one of `findings`, or the same with
+    fewer marks.
     """
-    keys = compiled.evidence_key_columns
     rules = [
         f"({number}, {literal(rule.id)}, {_texts(stage.tag for stage in rule.stages)})"
         for number, rule in enumerate(policy.rules)
@@ -98,7 +94,7 @@ def action_statements(policy: Policy, compiled: CompiledEvaluation) -> list[str]
         for place, stage in enumerate(rule.stages, start=1)
     ]
     candidates = [
-        _candidates(number, rule, _blocked(policy, rule.kind), keys.get(rule.id, "''"))
+        _candidates(number, rule, _blocked(policy, rule.kind))
         for number, rule in enumerate(policy.rules)
     ]
     return [
@@ -112,7 +108,7 @@ def action_statements(policy: Policy, compiled: CompiledEvaluation) -> list[str]
     ]
 
 
-def _candidates(number: int, rule: Rule, blocked: str, evidence_key: str) -> str:
+def _candidates(number: int, rule: Rule, blocked: str) -> str:
     """Customers in the rule, and those of whom it cannot be told.
 
     A stage that leaves no mark in the CRM is out: there is nothing to write, or to keep. A void
@@ -127,7 +123,8 @@ def _candidates(number: int, rule: Rule, blocked: str, evidence_key: str) -> str
     return (
         f"SELECT key, CAST({number} AS SMALLINT) AS rule, CAST({stage} AS SMALLINT) AS stage, "
         f"CAST({blocked} AS SMALLINT) AS blocked, {void} AS void, {void and bool(unmarked)} AS bare, "
-        f"{evidence_key} AS evidence_key FROM findings WHERE {stage} > 0 OR s_{number} IS NULL"
+        f"{f'k_{number}' if rule.note else 'NULL'} AS evidence_key "
+        f"FROM findings WHERE {stage} > 0 OR s_{number} IS NULL"
     )
 
 
@@ -143,7 +140,7 @@ def _leaving(policy: Policy) -> str:
 INSERT INTO candidates
 SELECT f.key, r.number, 0,
   CASE WHEN {void} THEN {_blocked(policy, "void")} ELSE {_blocked(policy, "tier")} END,
-  {void}, FALSE, ''
+  {void}, FALSE, NULL
 FROM open_episodes e JOIN rules r ON r.id = e.rule JOIN findings f ON f.key = e.customer
 ANTI JOIN candidates s ON s.key = f.key AND s.rule = r.number"""
 
@@ -151,9 +148,7 @@ ANTI JOIN candidates s ON s.key = f.key AND s.rule = r.number"""
 def _blocked(policy: Policy, kind: str) -> str:
     """The first protection that holds, -1 when none does, NULL when one cannot be told."""
     shields = [
-        number
-        for number, protection in enumerate(policy.protections)
-        if kind in protection.kinds
+        number for number, protection in enumerate(policy.protections) if kind in protection.kinds
     ]
     if not shields:
         return "-1"

@@ -11,9 +11,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from policies.errors import ConfigurationError, FileProblems, Problem
-from policies.expressions import Built, Defined, Scope, build, names_in
+from policies.expressions import Built, Defined, Scope, build
 from policies.model import Expression, Limit, Limits, Policy, Protection, Rule, Stage
 from policies.schema import BandShape, LimitsShape, PolicyShape, TierShape, VoidShape
+from policies.syntax import names_in
 from policies.template import template_problem
 from policies.tree import Attribute, HasTag, Value, leaves
 from policies.validation import nearest, problems_from_validation

@@ -91,6 +91,14 @@ def parse(text: str) -> Parsed:
     return _tree(blanked, tokens, named)
 
 
+def names_in(text: str) -> set[str]:
+    """The plain names that a text mentions: what it may need of `define:`."""
+    parsed = parse(text)
+    if parsed.tree is None:
+        return set()
+    return {column.name for column in parsed.tree.find_all(exp.Column)}
+
+
 def _tree(text: str, tokens: list[Token], named: frozenset[int]) -> Parsed:
     parser = _DIALECT.parser()
     try:

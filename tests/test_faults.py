@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,11 +24,12 @@ from connector.journal import Journal
 from connector.sync import Context, make_plan, run_apply, running
 from connector.workspace import load_workspace
 from tests.crm_sandbox import Client
+from tests.process import highseas
 from tests.town import TIMEOUT_SECONDS, World, build_world, effective_writes, outcome, visible
 
-ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_SECONDS = 30
 FOREVER = 1_000_000
+MOST_RUNS = 3  # a run tries what did not arrive once more; here its next step breaks as well
 WRITES = (
     ("PUT", "/crm/v8/Accounts"),
     ("POST", "*/add_tags"),
@@ -54,12 +54,14 @@ FAULTS = {
     "twice in a row": Fault(drop="after", times=2),
 }
 OUTAGES = {
-    "dropped": (Fault(drop="before"), 1),
-    "acted upon and dropped": (Fault(drop="after"), 1),
-    "503": (Fault(status=503), 1),
-    "429": (Fault(status=429, body=BUSY), 1),
-    "401": (Fault(status=401, body=INVALID_TOKEN), 1),
+    "dropped": Fault(drop="before"),
+    "acted upon and dropped": Fault(drop="after"),
+    "503": Fault(status=503),
+    "429": Fault(status=429, body=BUSY),
+    "401": Fault(status=401, body=INVALID_TOKEN),
 }
+
+Expected = tuple[dict[str, Any], list[tuple[str, str]]]
 
 
 class Time:
@@ -115,7 +117,7 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, World]:
 @pytest.fixture(scope="module")
 def undisturbed(
     worlds: dict[str, World], tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, tuple[object, object]]:
+) -> dict[str, Expected]:
     folder = tmp_path_factory.mktemp("undisturbed")
     expected = {}
     with pytest.MonkeyPatch.context() as patch:
@@ -138,37 +140,36 @@ def break_writes(client: Client, fault: Fault) -> None:
 def test_every_kind_of_write_survives(
     tmp_path: Path,
     worlds: dict[str, World],
-    undisturbed: dict[str, tuple[object, object]],
+    undisturbed: dict[str, Expected],
     scene: str,
     name: str,
 ) -> None:
     world = worlds[scene]
     with world.copy(tmp_path / "world") as client:
         break_writes(client, FAULTS[name])
-        assert apply(client, world.plan).complete
+        assert any(apply(client, world.plan).complete for _ in range(MOST_RUNS))
         assert (outcome(client), effective_writes(client)) == undisturbed[scene]
         assert apply(client, world.plan).writes == 0
 
 
 @pytest.mark.parametrize("scene", ["apply", "undo"])
-@pytest.mark.parametrize("nth", [3, 12, 20])
+@pytest.mark.parametrize("nth", [3, 14])
 @pytest.mark.parametrize("name", OUTAGES)
 def test_an_outage_stops_the_run_and_the_next_one_completes_it(
     tmp_path: Path,
     worlds: dict[str, World],
-    undisturbed: dict[str, tuple[object, object]],
+    undisturbed: dict[str, Expected],
     scene: str,
     nth: int,
     name: str,
 ) -> None:
     world = worlds[scene]
-    fault, exit_code = OUTAGES[name]
     with world.copy(tmp_path / "world") as client:
-        client.server.faults.add(replace(fault, path="/crm/*", nth=nth, times=FOREVER))
+        client.server.faults.add(replace(OUTAGES[name], path="/crm/*", nth=nth, times=FOREVER))
         own_time = Time()
         with pytest.raises(HighseasError) as caught:
             apply(client, world.plan, own_time)
-        assert caught.value.exit_code == exit_code
+        assert caught.value.exit_code == 1
         client.server.faults.clear()
         assert apply(client, world.plan, own_time).complete
         assert (outcome(client), effective_writes(client)) == undisturbed[scene]
@@ -179,7 +180,7 @@ def test_a_pull_reads_again_what_was_lost(
     tmp_path: Path, worlds: dict[str, World], name: str
 ) -> None:
     with worlds["apply"].copy(tmp_path / "world") as client:
-        expected = client.ok("plan")["plan"]["fingerprint"]
+        expected = client.ok("plan", "--offline")["plan"]["fingerprint"]
         for path in READS:
             fault = replace(FAULTS[name], method="GET", path=f"/crm/v8/{path}")
             client.server.faults.add(fault)
@@ -195,13 +196,12 @@ def test_a_pull_reads_again_what_was_lost(
 def test_a_pull_in_an_outage_fails_and_takes_nothing_from_the_next_one(
     tmp_path: Path, worlds: dict[str, World], name: str
 ) -> None:
-    fault, exit_code = OUTAGES[name]
     with worlds["apply"].copy(tmp_path / "world") as client:
         expected = client.ok("plan", "--offline")["plan"]["fingerprint"]
-        client.server.faults.add(replace(fault, path="/crm/*", nth=3, times=FOREVER))
+        client.server.faults.add(replace(OUTAGES[name], path="/crm/*", nth=3, times=FOREVER))
         with pytest.raises(HighseasError) as caught, session(client, Time()) as opened:
             make_plan(*opened)
-        assert caught.value.exit_code == exit_code
+        assert caught.value.exit_code == 1
         client.server.faults.clear()
         for arguments in (["plan", "--offline"], ["plan"]):
             assert client.ok(*arguments)["plan"]["fingerprint"] == expected
@@ -216,12 +216,11 @@ def test_one_unreadable_object_is_told_and_makes_the_plan_partial(
         answer = client.run("--json", "plan")
         assert answer.code == 5
         assert answer.json()["pull"]["partial"]
-        client.server.faults.add(forbidden)
         assert "Calls" in client.run("pull").out
 
 
 def test_a_write_that_arrives_after_its_client_gave_up_is_not_sent_again(
-    tmp_path: Path, worlds: dict[str, World], undisturbed: dict[str, tuple[object, object]]
+    tmp_path: Path, worlds: dict[str, World], undisturbed: dict[str, Expected]
 ) -> None:
     """The server sits on each write until the client, having given up, waits to settle it."""
     world, given_up, arrived = worlds["apply"], threading.Event(), threading.Event()
@@ -255,23 +254,11 @@ def wait_until(condition: Callable[[], bool]) -> None:
 @contextmanager
 def slow_apply(client: Client) -> Iterator[subprocess.Popen[str]]:
     """`highseas apply` in a process of its own, in the middle of its writes."""
-    client.server.faults.add(Fault(path="*", method="P*", delay=0.4, times=FOREVER))
-    process = subprocess.Popen(
-        [sys.executable, "-c", "from cli import main; main()", "-C", str(client.folder)]
-        + ["--json", "apply", "--yes"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    try:
+    client.server.faults.add(Fault(path="*", method="P*", delay=0.2, times=FOREVER))
+    with highseas("-C", str(client.folder), "--json", "apply", "--yes") as process:
         wait_until(lambda: bool(client.server.writes) or process.poll() is not None)
-        assert process.poll() is None, process.communicate()
+        assert process.poll() is None
         yield process
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def ask_with_a_signal(number: int) -> Callable[[Client, subprocess.Popen[str]], None]:
@@ -293,7 +280,7 @@ ASKING = {
 def test_asked_to_stop_it_ends_after_the_call_in_flight(
     tmp_path: Path,
     worlds: dict[str, World],
-    undisturbed: dict[str, tuple[object, object]],
+    undisturbed: dict[str, Expected],
     way: str,
 ) -> None:
     world = worlds["apply"]
@@ -304,14 +291,14 @@ def test_asked_to_stop_it_ends_after_the_call_in_flight(
         assert process.returncode == 130, err
         assert f"highseas apply {world.plan}" in err
         assert '"exit_code": 130' in out
-        assert 0 < len(effective_writes(client)) < len(undisturbed["apply"][1])  # type: ignore[arg-type]
+        assert 0 < len(effective_writes(client)) < len(undisturbed["apply"][1])
         client.server.faults.clear()
         assert client.ok("apply", "--yes")["apply"]["settled"] == 0
         assert (outcome(client), effective_writes(client)) == undisturbed["apply"]
 
 
 def test_a_second_run_is_refused_and_names_the_first(
-    tmp_path: Path, worlds: dict[str, World], undisturbed: dict[str, tuple[object, object]]
+    tmp_path: Path, worlds: dict[str, World], undisturbed: dict[str, Expected]
 ) -> None:
     with worlds["apply"].copy(tmp_path / "world") as client:
         with slow_apply(client) as process:
@@ -321,4 +308,4 @@ def test_a_second_run_is_refused_and_names_the_first(
             process.communicate(timeout=PATIENCE_SECONDS)
         assert process.returncode == 0
         assert (outcome(client), effective_writes(client)) == undisturbed["apply"]
-        assert visible(client) == undisturbed["apply"][0]["crm"]  # type: ignore[index]
+        assert visible(client) == undisturbed["apply"][0]["crm"]

@@ -183,3 +183,20 @@ def test_nothing_changed_costs_one_read_an_object_and_one_for_identity(client: C
     assert len(paths) == len(set(paths)), paths
     assert len([path for path in paths if path.endswith("/org")]) == 1
     assert len(paths) <= 1 + 5 + 4
+
+
+def test_a_lost_journal_finds_its_notes_again_and_doubles_none(client: Client) -> None:
+    client.ok("plan")
+    client.ok("apply", "--yes")
+    state = client.store.snapshot()
+    workspace = load_workspace(client.folder)
+    for path in workspace.state.glob("journal.sqlite*"):
+        path.unlink()
+    plan = client.ok("plan")["plan"]
+    void = next(rule for rule in plan["header"]["rules"] if rule["kind"] == "void")
+    assert void["entering"] == void["foreign"] == 0
+    client.ok("apply", "--yes")
+    assert client.store.snapshot() == state
+    with open_journal(workspace) as journal:
+        notes = [held for held in journal.holdings() if held.kind == "note"]
+    assert len(notes) == void["matched"] - void["protected"]

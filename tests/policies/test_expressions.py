@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.expressions import Built, Defined, Scope, build, names_in
+from policies.expressions import Built, Defined, Scope, build
 from policies.metrics import FUNCTIONS, METRICS
+from policies.syntax import names_in
 from policies.tree import (
     AllOf,
     AnyOf,
