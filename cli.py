@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,15 +24,17 @@ if TYPE_CHECKING:
     from connector.workspace import Workspace
 
 OUTPUT_FORMAT = 1
+# In a hint: a command that needs to be told the workspace.
+OWN_COMMAND = re.compile(r"highseas(?= (?:apply|check|plan|pull|runs|show|stop|sync|undo)\b)")
 
 
 class Terminal:
     """Where words go: results to stdout, as JSON if asked; progress and errors to stderr."""
 
-    def __init__(self, root: Path, *, as_json: bool, verbosity: int) -> None:
-        self.root = root
+    def __init__(self, *, as_json: bool) -> None:
+        self.root = Path()
         self.as_json = as_json
-        self.verbosity = verbosity
+        self.verbosity = 0
 
     def progress(self, message: str) -> None:
         if self.verbosity >= 0 and not self.as_json:
@@ -40,8 +44,12 @@ class Terminal:
         """How results speak: the workspace's language, and commands that can be typed here."""
         from connector.summary import Voice
 
-        command = "highseas" if self.root == Path() else f"highseas -C {self.root}"
-        return Voice(workspace.language, workspace.zone, command)
+        return Voice(workspace.language, workspace.zone, self._command)
+
+    @property
+    def _command(self) -> str:
+        """How the program is called for this workspace, to be typed as it stands."""
+        return "highseas" if self.root == Path() else f"highseas -C {shlex.quote(str(self.root))}"
 
     def result(self, command: str, payload: dict[str, Any], lines: list[str]) -> None:
         """Print a result once: the payload for programs, or the lines for people."""
@@ -55,12 +63,14 @@ class Terminal:
             click.echo("\n".join(lines))
 
     def error(self, message: str, hint: str, exit_code: int) -> None:
+        """One line of fact (one for each problem of a file) and one of help."""
+        hint = OWN_COMMAND.sub(lambda _: self._command, hint)
         if self.as_json:
             payload = {"error": message, "hint": hint, "exit_code": exit_code}
             click.echo(json.dumps({"format": OUTPUT_FORMAT, **payload}, ensure_ascii=False))
-        click.echo(f"error: {message}", err=True)
-        if hint:
-            click.echo(f"hint:  {hint}", err=True)
+        for line in message.splitlines():
+            click.echo(f"error: {line}", err=True)
+        click.echo(f"hint:  {hint}", err=True)
 
 
 pass_terminal = click.make_pass_decorator(Terminal)
@@ -114,7 +124,9 @@ def highseas(
 
     Nothing is written to a CRM unless you type `apply` or `sync --apply`.
     """
-    context.obj = Terminal(root, as_json=as_json, verbosity=-1 if quiet else verbose)
+    terminal = context.ensure_object(Terminal)
+    terminal.root, terminal.verbosity = root, -1 if quiet else verbose
+    terminal.as_json |= as_json
 
 
 def _open_workspace(terminal: Terminal) -> Workspace:
@@ -253,13 +265,12 @@ def check(terminal: Terminal) -> None:
 def pull(terminal: Terminal, full: bool, accept_shrink: bool) -> None:
     """Bring the staged copy of the CRM up to date. Reads only."""
     from connector.summary import pull_json, pull_lines
-    from connector.sync import refresh
+    from connector.sync import recorded, refresh
 
     with _running(terminal, "pull") as (context, journal):
-        run = journal.begin_run("pull")
-        report = refresh(context, full=full, accept_shrink=accept_shrink)
-        payload = pull_json(report)
-        journal.end_run(run, "partial" if report.partial else "done", payload)
+        with recorded(journal, "pull") as payload:
+            report = refresh(context, full=full, accept_shrink=accept_shrink)
+            payload |= pull_json(report)
     terminal.result("pull", {"pull": payload}, pull_lines(report, context.workspace.language))
     if report.partial:
         sys.exit(5)
@@ -532,7 +543,7 @@ def sandbox_zoho(terminal: Terminal, port: int, load: str | None) -> None:
             f"--load {load}: {error}", "for example: --load demo:1000"
         ) from None
     except OSError as error:
-        message = f"port {port} cannot be used: {error.strerror}"
+        message = f"port {port} cannot be used: {os.strerror(error.errno or 0)}"
         raise ConfigurationError(message, "choose another one with --port") from None
 
 
@@ -571,19 +582,26 @@ def main() -> None:
     verbose = any(argument in {"-vv", "-vvv"} for argument in arguments)
     logging.getLogger("highseas").propagate = False
     logging.getLogger("highseas").addHandler(logging.NullHandler())
-    fallback = Terminal(Path(), as_json=as_json, verbosity=0)
+    terminal = Terminal(as_json=as_json)
     try:
-        code = highseas.main(standalone_mode=False)
+        code = highseas.main(standalone_mode=False, obj=terminal)
     except click.exceptions.Exit as leaving:
         code = leaving.exit_code
     except click.exceptions.Abort:
-        fallback.error("interrupted", "nothing more was sent; run the command again to go on", 130)
+        terminal.error("interrupted", "run the same command again: it goes on from there", 130)
         code = 130
-    except click.ClickException as error:
-        fallback.error(error.format_message(), _usage_hint(error), error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
         code = error.exit_code
+    except click.ClickException as error:
+        terminal.error(error.format_message(), _usage_hint(error), error.exit_code)
+        code = error.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has seen enough, as `head` does.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
     except Exception as error:  # noqa: BLE001 - the last door: nobody is shown a traceback
-        code = _report(fallback, error, verbose=verbose)
+        code = _report(terminal, error, verbose=verbose)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -601,8 +619,12 @@ def _report(terminal: Terminal, error: Exception, *, verbose: bool) -> int:
     if verbose:
         traceback.print_exception(error)
     if isinstance(error, HighseasError):
-        terminal.error(error.message, error.hint, error.exit_code)
+        terminal.error(error.message, error.hint or "see the log file", error.exit_code)
         return error.exit_code
+    if isinstance(error, OSError) and error.filename and error.errno:
+        message = f"{error.filename}: {os.strerror(error.errno)}"
+        terminal.error(message, "check its permissions, and the room left on the disk", 1)
+        return 1
     terminal.error(
         f"highseas met a defect of its own: {type(error).__name__}",
         "run it again with -vv and report what it prints; .highseas/highseas.log has it too",

@@ -16,8 +16,10 @@ from connector.journal_model import INTENDED, Partial, Stopped
 from connector.models import OutcomeStatus
 from connector.plan_model import PLAN_FORMAT, Plan
 from connector.ports import Adapter, Organisation
+from connector.readback import read_back
 from connector.settle import Time, settle_open
 
+LISTED = 100  # exceptions that a report names
 _WAITING = (INTENDED, OutcomeStatus.ABSENT.value, OutcomeStatus.PARKED.value)
 
 
@@ -46,8 +48,8 @@ class ApplyReport:
     `done` primitives were confirmed in this run, by `writes` calls after `reads` calls; `settled`
     were left open by earlier runs. `counts` (primitives by state) and `changes_done` (changes with
     all their primitives done) are of the plan as a whole. `exceptions` and `partial` name what was
-    not done, up to a hundred each. `tripped` rules were left out. `complete`: of what was asked,
-    nothing is missing.
+    not done, up to a hundred each. `tripped` rules were left out. `not_restored` is what reading
+    back after an undo did not show. `complete`: of what was asked, nothing is missing.
     """
 
     run_id: str
@@ -64,6 +66,7 @@ class ApplyReport:
     partial: tuple[Partial, ...]
     partial_total: int
     tripped: tuple[str, ...]
+    not_restored: tuple[Stopped, ...] = ()
 
 
 def apply_plan(  # noqa: PLR0913 - where time and the wish to stop come from is the caller's to say
@@ -104,6 +107,10 @@ def apply_plan(  # noqa: PLR0913 - where time and the wish to stop come from is 
     if conditions.first is None:
         journal.mark_applied(plan.id)
     report = _report(journal, order, delivery, settled)
+    if kind == "undo":
+        missing = tuple(read_back(journal, adapter, plan))
+        complete = report.complete and not missing
+        report = replace(report, not_restored=missing[:LISTED], complete=complete)
     journal.end_run(run_id, "done" if report.complete else "partial", asdict(report))
     return report
 

@@ -21,6 +21,7 @@ from connector.models import Outcome, OutcomeStatus, Primitive, Ref
 from connector.plan_model import Plan, PlanRow, RowStatus
 from connector.ports import Adapter, Batch, Capabilities, RecordState
 from connector.settle import Time, settle_batch
+from policies.messages import message
 
 _PASSES = 2  # the second sends what settling proved absent in the first
 _REPORTS = 10  # lines of progress a plan
@@ -222,7 +223,9 @@ class Delivery:
         total = self._order.plan.primitives
         before, self._handled = self._handled, min(self._handled + primitives, total)
         if before * _REPORTS // total != self._handled * _REPORTS // total:
-            self._progress(f"{self._handled:,} of {total:,} writes")
+            counts = {"count": f"{self._handled:,}", "total": f"{total:,}"}
+            language = self._order.plan.header.language
+            self._progress(message(language, "progress.writes", **counts))
 
     @cached_property
     def _capabilities(self) -> Capabilities:

@@ -52,10 +52,10 @@ def difference(
     """
     if state is None or not state.exists:
         return Difference("gone", "record")
-    live = _live_value(primitive, state)
+    live = live_value(primitive, state)
     if live != primitive.before:
         code = "already_so" if live == primitive.after else "changed"
-        return Difference(code, _subject(primitive))
+        return Difference(code, subject(primitive))
     if begun:
         return None
     if row.owner is not None and state.owner != row.owner:
@@ -71,7 +71,8 @@ def _is_edited(row: PlanRow, state: RecordState, user_id: str) -> bool:
     return moved and state.modified_by is not None and state.modified_by != user_id
 
 
-def _live_value(primitive: Primitive, state: RecordState) -> Scalar:
+def live_value(primitive: Primitive, state: RecordState) -> Scalar:
+    """What the record shows where this primitive writes."""
     if primitive.kind in _TAGS:
         return primitive.target in state.tags
     if primitive.kind in _FIELDS:
@@ -81,7 +82,8 @@ def _live_value(primitive: Primitive, state: RecordState) -> Scalar:
     return next((note.text for note in state.notes if note.marker == primitive.target), None)
 
 
-def _subject(primitive: Primitive) -> str:
+def subject(primitive: Primitive) -> str:
+    """What a primitive writes to, in words without values."""
     if primitive.kind in _TAGS:
         return f"tag {primitive.target}"
     if primitive.kind in _FIELDS:

@@ -69,7 +69,7 @@ from connector.plan_model import (
 )
 
 CHUNK = 1_000
-RUNNING = "running"
+RUNNING, BROKEN_OFF = "running", "broken off"
 RESEED = "reseed"
 _decode_row = msgspec.json.Decoder(PlanRow).decode
 
@@ -139,9 +139,11 @@ class Journal:
     # Runs
 
     def begin_run(self, kind: str, plan_id: str | None = None) -> str:
-        """Note that a run started; its id sorts by time."""
+        """Note that a run started; its id sorts by time. One that never ended was broken off."""
         now = self._now()
         with self._write() as connection:
+            dead = update(runs).where(runs.c.status == RUNNING)
+            connection.execute(dead.values(status=BROKEN_OFF))
             number = next_number(connection, runs)
             run_id = f"{now.astimezone(UTC):%Y%m%d-%H%M%S}-{number:04x}"
             record = {"number": number, "id": run_id, "kind": kind, "plan_id": plan_id}

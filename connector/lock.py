@@ -47,5 +47,12 @@ def _describe(holder: Path) -> str:
 
 
 def holder_description(state: Path) -> str:
-    """`: COMMAND (process N) since T` of the run that holds the workspace, or an empty text."""
-    return _describe(state / "lock.json")
+    """`: COMMAND (process N) since T` of the run that holds the workspace, or an empty text.
+
+    What a killed run left behind counts for nothing: only the lock itself tells.
+    """
+    try:
+        with FileLock(state / "lock").acquire(timeout=0):
+            return ""
+    except Timeout:
+        return _describe(state / "lock.json") or ": a run that has just begun"

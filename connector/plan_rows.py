@@ -128,7 +128,9 @@ class RuleRows:
             if self._rule.kind in protection.kinds
         ]
         # Whose evidence is fetched: for an undecided row the protections' may be what is missing.
-        self._names = [self._rule.id, *self._shields]
+        columns = [compiled.evidence_columns(name) for name in (self._rule.id, *self._shields)]
+        self._widths = [len(group) for group in columns]
+        self._columns = [column for group in columns for column in group]
 
     def rows(
         self, connection: duckdb.DuckDBPyConnection, sequence: Iterator[int]
@@ -141,12 +143,9 @@ class RuleRows:
                 yield self._row(next(sequence), action, values[_ACTION_WIDTH:])
 
     def _query(self) -> str:
-        columns = [
-            column for name in self._names for column in self._compiled.evidence_columns(name)
-        ]
         key = self._compiled.evidence_key(self._rule.id) if self._rule.note else "''"
         return f"""
-SELECT {_COLUMNS.replace(" evidence_key,", f" {key},")}, {", ".join(columns)}
+SELECT {_COLUMNS.replace(" evidence_key,", f" {key},")}, {", ".join(self._columns)}
 FROM acted WHERE place = {self._number} ORDER BY CASE action {_ORDER} END, key"""
 
     def _row(self, seq: int, action: _Action, values: Sequence[Any]) -> PlanRow:
@@ -174,18 +173,16 @@ FROM acted WHERE place = {self._number} ORDER BY CASE action {_ORDER} END, key""
         self, action: _Action, values: Sequence[Any]
     ) -> tuple[tuple[Evidence, ...], tuple[str, ...]]:
         """The rule's evidence, and for an undecided row what is missing and for whom."""
-        parts: dict[str, tuple[Evidence, ...]] = {}
-        start = 0
-        for name in self._names if action.status == RowStatus.UNDECIDED else self._names[:1]:
-            width = len(self._compiled.evidence_columns(name))
-            parts[name] = self._compiled.read_evidence(name, values[start : start + width])
-            start += width
-        own = parts.pop(self._rule.id)
+        first, *others = self._widths
+        own = self._compiled.read_evidence(self._rule.id, values[:first])
         if action.status != RowStatus.UNDECIDED:
             return own, ()
-        unclear = (
-            own if action.stage is None else (item for part in parts.values() for item in part)
-        )
+        unclear = list(own) if action.stage is None else []
+        if action.stage is not None:
+            start = first
+            for name, width in zip(self._shields, others, strict=True):
+                unclear += self._compiled.read_evidence(name, values[start : start + width])
+                start += width
         return own, tuple(dict.fromkeys(missing_inputs(unclear)))
 
     def _blocked_by(self, action: _Action) -> str:

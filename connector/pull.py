@@ -20,6 +20,7 @@ from connector.spool import Spool, Walk
 from connector.staging import Loading, Staged, paths_key, stage
 from connector.warehouse import Pulled, Warehouse
 from connector.workspace import Workspace
+from policies.messages import message
 
 WORKERS = 20
 _PROGRESS_PAGES = 25
@@ -88,13 +89,18 @@ def pull(  # noqa: PLR0913 - what to pull, where from, where to, and the say of 
     known = warehouse.pulls()
     rebuilt = not known and warehouse.path.exists() and not warehouse.exists()
     if rebuilt:
-        progress("the staged copy is of another version: it is filled anew from the CRM")
+        progress(message(workspace.language, "progress.rebuilt"))
     tasks = _tasks(workspace, compiled, known, started, full=full)
-    fetch = _Fetch(adapter, compiled, Spool(workspace.spool_path), now, progress)
+
+    def tell(name: str, rows: int) -> None:
+        values = {"object": name, "count": f"{rows:,}"}
+        progress(message(workspace.language, "progress.records", **values))
+
+    fetch = _Fetch(adapter, compiled, Spool(workspace.spool_path), now, tell)
     outcomes = fetch.run(tasks)
     _raise_if_hopeless(compiled, outcomes)
     fetched = now()
-    progress("staging")
+    progress(message(workspace.language, "progress.staging"))
     walks = [outcome.walk for outcome in outcomes if outcome.walk is not None]
     unreadable = [outcome.task.name for outcome in outcomes if outcome.walk is None]
     loading = Loading(walks, unreadable, fetched, accept_shrink, anew=rebuilt)
@@ -155,13 +161,13 @@ class _Fetch:
         mapping: CompiledMapping,
         spool: Spool,
         now: Callable[[], datetime],
-        progress: Callable[[str], None],
+        tell: Callable[[str, int], None],
     ) -> None:
         self._adapter = adapter
         self._mapping = mapping
         self._spool = spool
         self._now = now
-        self._progress = progress
+        self._tell_rows = tell
         self._progress_lock = threading.Lock()
         self._stop = threading.Event()
 
@@ -219,7 +225,7 @@ class _Fetch:
             for page in self._adapter.pull(request):
                 walk.keep(page, check)
                 if manifest.pages % _PROGRESS_PAGES == 0:
-                    self._tell(f"{task.name}: {manifest.rows:,} records")
+                    self._tell(task.name, manifest.rows)
                 if self._stop.is_set():
                     raise _BrokenOffError(
                         f"the pull of {task.name} was broken off",
@@ -227,9 +233,9 @@ class _Fetch:
                     )
             walk.finish()
 
-    def _tell(self, message: str) -> None:
+    def _tell(self, name: str, rows: int) -> None:
         with self._progress_lock:
-            self._progress(message)
+            self._tell_rows(name, rows)
 
 
 @contextmanager

@@ -153,6 +153,7 @@ def row_line(row: PlanRow, language: str) -> str:
         RowStatus.UNDECIDED: ("row.missing", {"missing": ", ".join(row.missing)}),
         RowStatus.PROTECTED: ("row.protected", {"protection": row.blocked_by}),
         RowStatus.FOREIGN: ("row.foreign", {"tag": row.blocked_by}),
+        RowStatus.IRREVERSIBLE: ("row.irreversible", {"obstacle": row.blocked_by}),
     }
     if row.status in reasons:
         key, values = reasons[row.status]
@@ -211,8 +212,11 @@ def apply_lines(report: ApplyReport, voice: Voice) -> list[str]:
     for status, count in sorted(counts.items()):
         if status != "done" and count:
             lines.append(message(language, f"outcome.{status}", count=f"{count:,}"))
+    if report.not_restored:
+        lines.append(message(language, "outcome.not_restored", count=len(report.not_restored)))
     lines.extend(
-        f"  {item.customer}  {item.rule}  {item.code}: {item.detail}" for item in report.exceptions
+        f"  {item.customer}  {item.rule}  {item.code}: {item.detail}"
+        for item in (*report.exceptions, *report.not_restored)
     )
     if report.done:
         lines.append(message(language, "apply.next", run=report.run_id, highseas=voice.command))

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from connector.apply import ApplyConditions, ApplyReport, apply_plan
-from connector.errors import ConfigurationError, RefusedError, RemoteError
+from connector.errors import ConfigurationError, Interrupted, RefusedError, RemoteError
 from connector.journal import RESEED, Journal
 from connector.lock import workspace_lock
 from connector.mapping import compile_mapping
@@ -27,7 +27,8 @@ from connector.pull import PullReport, pull
 from connector.reseed import reseed
 from connector.undo import plan_undo
 from connector.warehouse import Warehouse
-from connector.workspace import Workspace
+from connector.workspace import Workspace, replace_file
+from policies import messages
 from policies.model import Policy
 from policies.moment import AsOf
 from policies.policy import load_policy
@@ -57,6 +58,10 @@ class Context:
     def warehouse(self) -> Warehouse:
         return Warehouse(self.workspace)
 
+    def tell(self, key: str, **values: object) -> None:
+        """Say how far the run is, in the workspace's language."""
+        self.progress(messages.message(self.workspace.language, key, **values))
+
 
 class Planned(NamedTuple):
     """A stored plan, and the pull that came before it (None when planned offline)."""
@@ -81,6 +86,22 @@ def running(context: Context, command: str) -> Iterator[Journal]:
 def open_journal(workspace: Workspace, now: Callable[[], datetime] = _now) -> Journal:
     """The workspace's journal, made or migrated as needed."""
     return Journal.open(workspace.journal_path, now=now)
+
+
+@contextmanager
+def recorded(journal: Journal, kind: str) -> Iterator[dict[str, Any]]:
+    """Note a run in the journal, and how it ended; what is put into the dict is its summary."""
+    run = journal.begin_run(kind)
+    summary: dict[str, Any] = {}
+    status = "failed"
+    try:
+        yield summary
+        status = "partial" if summary.get("partial") else "done"
+    except (KeyboardInterrupt, Interrupted):
+        status = "interrupted"
+        raise
+    finally:
+        journal.end_run(run, status, summary)
 
 
 def identify(context: Context) -> Organisation:
@@ -110,6 +131,7 @@ def make_plan(
 ) -> Planned:
     """Pull (unless offline), evaluate the policy and store what would change. Writes no CRM."""
     policy = load_policy(context.workspace.policy_path)
+    moment = as_of_moment(context.workspace, as_of, context.now())
     pulled = None
     if not offline:
         pulled = refresh(context)
@@ -123,14 +145,17 @@ def make_plan(
         context.adapter,
         organisation,
         policy,
-        as_of_moment(workspace, as_of, context.now()),
+        moment,
         policy.language or workspace.language,
         workspace.status_field,
     )
     if not offline:
         find_own_notes(context, journal, planning)
-    context.progress("evaluating the policy")
-    return Planned(build_plan(planning, context.warehouse, journal), pulled)
+    context.tell("progress.evaluating")
+    with recorded(journal, "plan") as summary:
+        plan = build_plan(planning, context.warehouse, journal)
+        summary |= {"plan": plan.id, "changes": plan.changes}
+    return Planned(plan, pulled)
 
 
 def find_own_notes(context: Context, journal: Journal, planning: PlanContext) -> None:
@@ -148,12 +173,12 @@ def find_own_notes(context: Context, journal: Journal, planning: PlanContext) ->
     try:
         found = reseed(planning, mapping, context.warehouse, journal)
     except RemoteError as error:
-        context.progress(f"notes of an earlier journal could not be looked for: {error.message}")
+        context.tell("progress.notes_unseen", reason=error.message)
         journal.end_run(run, "failed", {"error": error.message})
         return
     journal.end_run(run, "done", {"found": found})
     if found:
-        context.progress(f"{found} notes of an earlier journal were found and taken over")
+        context.tell("progress.notes_found", count=found)
 
 
 def _refuse_unmarked(policy: Policy) -> None:
@@ -170,9 +195,10 @@ def known_schema(context: Context, *, fresh: bool = False) -> Schema:
     """What the CRM can do, as it said at the last `check`; asked once and then remembered."""
     path = context.workspace.schema_path
     if path.exists() and not fresh:
-        return msgspec.json.decode(path.read_bytes(), type=Schema)
+        with suppress(msgspec.DecodeError):  # as another version of highseas wrote it
+            return msgspec.json.decode(path.read_bytes(), type=Schema)
     schema = context.adapter.describe()
-    path.write_bytes(msgspec.json.encode(schema))
+    replace_file(path, msgspec.json.encode(schema))
     return schema
 
 

@@ -177,7 +177,7 @@ class Workspace:
         pinned = self.config.crm.organisation or self.known_organisation()
         if pinned is None:
             self.prepare()
-            self._organisation_path.write_text(json.dumps({"id": organisation.id}))
+            replace_file(self._organisation_path, json.dumps({"id": organisation.id}).encode())
             return
         if pinned != organisation.id:
             message = (
@@ -272,14 +272,26 @@ def resolve_secret(reference: str, root: Path) -> str:
     return reference
 
 
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a small file in one step: whoever is killed meanwhile leaves the old one, or none."""
+    draft = path.with_suffix(".tmp")
+    draft.write_bytes(content)
+    draft.replace(path)
+
+
 def _from_keyring(entry: str) -> str:
     service, _, name = entry.rpartition("/")
     try:
-        import keyring  # noqa: PLC0415 - an optional extra
+        import keyring.errors  # noqa: PLC0415 - an optional extra
     except ImportError:
         message = f"secret keyring:{entry} needs the keyring library"
         raise ConfigurationError(message, "install highseas[keyring]") from None
-    value = keyring.get_password(service, name)
+    try:
+        value = keyring.get_password(service, name)
+    except keyring.errors.KeyringError as error:
+        message = f"secret keyring:{entry} cannot be read: {type(error).__name__}"
+        hint = "this machine may have no keyring; env:NAME and file:PATH work everywhere"
+        raise ConfigurationError(message, hint) from None
     if not value:
         message = f"secret keyring:{entry} is not in the keyring"
         raise ConfigurationError(message, f"store it with `keyring set {service} {name}`")

@@ -31,7 +31,7 @@ class NewWorkspace:
 
 
 def create_workspace(root: Path, new: NewWorkspace) -> list[Path]:
-    """Write the files and check that they load.
+    """Write the files that are not there yet, check that they load, and name those written.
 
     Raises ConfigurationError when the folder already is a workspace.
     """
@@ -51,10 +51,11 @@ def create_workspace(root: Path, new: NewWorkspace) -> list[Path]:
         "policy.yaml": library_text(new.starter),
         ".gitignore": f"{STATE_NAME}/\n",
     }
-    for name, text in files.items():
-        (root / name).write_text(text, encoding="utf-8")
+    missing = {root / name: text for name, text in files.items() if not (root / name).exists()}
+    for path, text in missing.items():
+        path.write_text(text, encoding="utf-8")
     load_workspace(root).prepare()
-    return [root / name for name in files]
+    return list(missing)
 
 
 def _yaml(value: object) -> str:

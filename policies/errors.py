@@ -43,4 +43,5 @@ class FileProblems(ConfigurationError):  # noqa: N818 - a list of problems, each
 
     def __init__(self, problems: list[Problem], hint: str = "") -> None:
         self.problems = tuple(sorted(problems))
-        super().__init__("\n".join(str(problem) for problem in self.problems), hint)
+        facts = "\n".join(str(problem) for problem in self.problems)
+        super().__init__(facts, hint or "correct the file, then run the command again")
