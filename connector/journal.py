@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from operator import itemgetter
@@ -58,6 +57,7 @@ from connector.journal_schema import (
     writer,
 )
 from connector.models import Outcome
+from connector.plan_encoding import PlanEncoding
 from connector.plan_model import (
     Fingerprint,
     Plan,
@@ -65,49 +65,12 @@ from connector.plan_model import (
     PlanRow,
     RowStatus,
     encode_header,
-    encode_row,
 )
 
 CHUNK = 1_000
 RUNNING, BROKEN_OFF = "running", "broken off"
 RESEED = "reseed"
 _decode_row = msgspec.json.Decoder(PlanRow).decode
-
-
-@dataclass(slots=True)
-class _Encoding:
-    """Encodes rows once, for the hash and for the table, and counts what would be applied."""
-
-    number: int
-    header: PlanHeader
-    fingerprint: Fingerprint = field(init=False)
-    last: int = -1
-    changes: int = 0
-    primitives: int = 0
-
-    def __post_init__(self) -> None:
-        self.fingerprint = Fingerprint(self.header)
-
-    def records(self, rows: Iterable[PlanRow]) -> Iterator[dict[str, Any]]:
-        tripped = self.header.tripped
-        for row in rows:
-            if row.seq <= self.last:
-                raise ValueError(f"plan rows out of order: {row.seq} after {self.last}")
-            self.last = row.seq
-            if row.status is RowStatus.CHANGE and row.rule not in tripped:
-                self.changes += 1
-                self.primitives += len(row.primitives)
-            body = encode_row(row)
-            self.fingerprint.add(body)
-            yield {
-                "plan": self.number,
-                "seq": row.seq,
-                "status": row.status.value,
-                "customer": row.customer,
-                "rule": row.rule,
-                "intent_id": row.intent_id,
-                "body": body,
-            }
 
 
 class Journal:
@@ -179,7 +142,7 @@ class Journal:
         """
         now = self._now()
         with self._write() as connection:
-            encoding = _Encoding(next_number(connection, plans), header)
+            encoding = PlanEncoding(next_number(connection, plans), header)
             key = {"number": encoding.number, "id": f"p{encoding.number:04d}", "fingerprint": ""}
             zeros = {"changes": 0, "primitives": 0, "calls": 0, "cost": 0}
             meaning = {"policy_hash": header.policy_hash, "header": encode_header(header)}

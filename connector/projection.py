@@ -60,7 +60,8 @@ def conclude(connection: Connection, rows: Sequence[PlanRow], now: datetime) -> 
 def adopt(connection: Connection, episode: Episode, held: Sequence[Holding]) -> None:
     """Take over a stay and what came with it, as reading the CRM has shown them."""
     connection.execute(insert(episodes), [asdict(episode)])
-    connection.execute(insert(holdings), [_holding_record(item) for item in held])
+    if held:
+        connection.execute(insert(holdings), [_holding_record(item) for item in held])
 
 
 def holdings_in(connection: Connection) -> Iterator[Holding]:

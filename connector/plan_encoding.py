@@ -1,0 +1,45 @@
+"""Plan rows on their way into the journal: encoded once, for the hash and for the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from connector.plan_model import Fingerprint, PlanHeader, PlanRow, RowStatus, encode_row
+
+
+@dataclass(slots=True)
+class PlanEncoding:
+    """One plan being stored, under its number; counts what would be applied."""
+
+    number: int
+    header: PlanHeader
+    fingerprint: Fingerprint = field(init=False)
+    last: int = -1
+    changes: int = 0
+    primitives: int = 0
+
+    def __post_init__(self) -> None:
+        self.fingerprint = Fingerprint(self.header)
+
+    def records(self, rows: Iterable[PlanRow]) -> Iterator[dict[str, Any]]:
+        tripped = self.header.tripped
+        for row in rows:
+            if row.seq <= self.last:
+                raise ValueError(f"plan rows out of order: {row.seq} after {self.last}")
+            self.last = row.seq
+            if row.status is RowStatus.CHANGE and row.rule not in tripped:
+                self.changes += 1
+                self.primitives += len(row.primitives)
+            body = encode_row(row)
+            self.fingerprint.add(body)
+            yield {
+                "plan": self.number,
+                "seq": row.seq,
+                "status": row.status.value,
+                "customer": row.customer,
+                "rule": row.rule,
+                "intent_id": row.intent_id,
+                "body": body,
+            }
