@@ -267,11 +267,10 @@ def pull(terminal: Terminal, full: bool, accept_shrink: bool) -> None:
     from connector.summary import pull_json, pull_lines
     from connector.sync import recorded, refresh
 
-    with _running(terminal, "pull") as (context, journal):
-        with recorded(journal, "pull") as payload:
-            report = refresh(context, full=full, accept_shrink=accept_shrink)
-            payload |= pull_json(report)
-    terminal.result("pull", {"pull": payload}, pull_lines(report, context.workspace.language))
+    with _running(terminal, "pull") as (context, journal), recorded(journal, "pull") as summary:
+        report = refresh(context, full=full, accept_shrink=accept_shrink)
+        summary.update(pull_json(report))
+    terminal.result("pull", {"pull": summary}, pull_lines(report, context.workspace.language))
     if report.partial:
         sys.exit(5)
 
@@ -555,7 +554,11 @@ def sandbox_zoho(terminal: Terminal, port: int, load: str | None) -> None:
 def demo(terminal: Terminal, customers: int, language: str, keep: Path | None) -> None:
     """The main job on a sandbox CRM: pull, preview, apply, apply again, undo, compare."""
     from adapters.demo import DemoSettings, run_demo
+    from connector.errors import ConfigurationError
     from policies.messages import message
+
+    if keep and keep.exists() and any(keep.iterdir()):
+        raise ConfigurationError(f"{keep} is not empty", "choose a new folder for --keep")
 
     def tell(key: str, **values: object) -> None:
         terminal.progress(message(language, key, **values))

@@ -154,7 +154,7 @@ def make_plan(
     context.tell("progress.evaluating")
     with recorded(journal, "plan") as summary:
         plan = build_plan(planning, context.warehouse, journal)
-        summary |= {"plan": plan.id, "changes": plan.changes}
+        summary.update(plan=plan.id, changes=plan.changes)
     return Planned(plan, pulled)
 
 

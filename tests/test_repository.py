@@ -174,7 +174,7 @@ def test_every_dependency_has_its_sentence_and_no_sentence_is_left_over(
 ) -> None:
     page = (ROOT / "docs" / "dependencies.md").read_text("utf-8")
     reasons = re.findall(r"^- `([^`]+)`: (.+)\.$", page, flags=re.MULTILINE)
-    assert sorted(name for name, _ in reasons) == sorted(need.name for need in requirements)
+    assert sorted(name for name, _ in reasons) == sorted({need.name for need in requirements})
     assert all(len(reason.split()) >= 3 for _, reason in reasons)
 
 
