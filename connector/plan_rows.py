@@ -136,11 +136,18 @@ class RuleRows:
         self, connection: duckdb.DuckDBPyConnection, sequence: Iterator[int]
     ) -> Iterator[PlanRow]:
         """Stream the rows: changes and what stands in their way, then undecided; each by key."""
+        for action, evidence, missing in self.evidence(connection):
+            yield self._row(next(sequence), action, evidence, missing)
+
+    def evidence(
+        self, connection: duckdb.DuckDBPyConnection
+    ) -> Iterator[tuple[_Action, tuple[Evidence, ...], tuple[str, ...]]]:
+        """Stream the actions with the facts behind them, and what is missing for a decision."""
         result = connection.execute(self._query())
         while fetched := result.fetchmany(_FETCH):
             for values in fetched:
                 action = _Action(*values[:_ACTION_WIDTH])
-                yield self._row(next(sequence), action, values[_ACTION_WIDTH:])
+                yield action, *self._evidence(action, values[_ACTION_WIDTH:])
 
     def _query(self) -> str:
         key = self._compiled.evidence_key(self._rule.id) if self._rule.note else "''"
@@ -148,9 +155,14 @@ class RuleRows:
 SELECT {_COLUMNS.replace(" evidence_key,", f" {key},")}, {", ".join(self._columns)}
 FROM acted WHERE place = {self._number} ORDER BY CASE action {_ORDER} END, key"""
 
-    def _row(self, seq: int, action: _Action, values: Sequence[Any]) -> PlanRow:
+    def _row(
+        self,
+        seq: int,
+        action: _Action,
+        evidence: tuple[Evidence, ...],
+        missing: tuple[str, ...],
+    ) -> PlanRow:
         stage = self._rule.stages[action.stage - 1] if action.stage else None
-        evidence, missing = self._evidence(action, values)
         row = PlanRow(
             seq=seq,
             status=RowStatus(action.status),

@@ -1,0 +1,347 @@
+"""The product's evaluation beside the best hand-written SQL for the same rules, in one run.
+
+    python benchmarks/evaluate.py [--customers 100000 1000000] [--rules 20 100 300] [--json]
+
+Every figure comes from a process of its own, on two cores with two threads. What is compared is
+checked first: equal counts and checksums for each rule, or the run stops.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from itertools import count
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import duckdb  # noqa: E402
+import evaluate_by_hand as by_hand  # noqa: E402
+from evaluate_world import (  # noqa: E402
+    AS_OF,
+    RULES_PER_BLOCK,
+    STANDING,
+    World,
+    build_world,
+    compiled_evaluation,
+    thresholds,
+)
+
+from adapters.zoho.batches import lower  # noqa: E402
+from connector.journal import Journal  # noqa: E402
+from connector.plan_model import PlanHeader  # noqa: E402
+from connector.plan_rows import PlanContext, RuleRows, gather_actions  # noqa: E402
+from connector.warehouse import Warehouse  # noqa: E402
+from policies.compile_sql import CompiledEvaluation  # noqa: E402
+from policies.lifecycle import STATE_TABLES, action_statements  # noqa: E402
+from policies.model import Policy  # noqa: E402
+
+REPEATS = 3
+BARS = {"facts_mb": 750, "ratio": 1.3, "product_mb": 400, "us_a_row": 40}
+Figures = dict[str, Any]
+
+
+class Meter:
+    """Wall and CPU seconds since the last lap, and the peak memory so far."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, Figures] = {}
+        self._start = time.perf_counter(), time.process_time()
+
+    def lap(self, name: str) -> None:
+        wall, cpu = time.perf_counter(), time.process_time()
+        self.laps[name] = {"wall": wall - self._start[0], "cpu": cpu - self._start[1]}
+        self._start = wall, cpu
+
+    def result(self) -> Figures:
+        total = {
+            kind: sum(lap[kind] for lap in self.laps.values()) for kind in ("wall", "cpu")
+        }
+        return {"laps": self.laps, **total, "peak_mb": _peak_mb()}
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+@contextmanager
+def opened(world: World, *, prepared: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The warehouse as the product opens it, with two threads. `prepared`: the inputs, and what
+    stands by our own hand, as tables on disk."""
+    with Warehouse(world).reading() as connection:
+        connection.execute("SET threads = 2")
+        connection.execute("CREATE TEMP VIEW current_customers AS FROM warehouse.main.customers")
+        if prepared:
+            connection.execute(f"ATTACH '{world.prepared}' AS prepared (READ_ONLY)")
+            for table in ("inputs", *STANDING):
+                connection.execute(f"CREATE TEMP VIEW {table} AS FROM prepared.{table}")
+        yield connection
+
+
+def facts(world: World, _rules: int) -> Figures:
+    """From facts to inputs."""
+    with opened(world, prepared=False) as connection:
+        meter = Meter()
+        compiled = compiled_evaluation(connection, world.policy())
+        connection.execute(compiled.inputs_sql)
+        meter.lap("inputs")
+        return meter.result()
+
+
+def product(world: World, rules: int) -> Figures:
+    """From inputs to every row's structured evidence, as `highseas plan` does it."""
+    policy = world.policy(rules)
+    with opened(world, prepared=True) as connection:
+        meter = Meter()
+        compiled = compiled_evaluation(connection, policy)
+        meter.lap("compile")
+        breaks = thresholds(connection, compiled)
+        meter.lap("thresholds")
+        connection.execute(compiled.findings_sql(breaks))
+        meter.lap("findings")
+        for statement in action_statements(policy):
+            connection.execute(statement)
+        meter.lap("actions")
+        gather_actions(connection)
+        rows = 0
+        for number in range(len(policy.rules)):
+            rows += sum(1 for _ in RuleRows(_context(policy), compiled, number).evidence(connection))
+        meter.lap("evidence")
+        result = meter.result()
+        result["rows"] = rows
+        result["sums"] = list(_sums(connection, policy, compiled))
+    return result
+
+
+def _context(policy: Policy) -> PlanContext:
+    adapter: Any = SimpleNamespace(lower=lower)
+    return PlanContext(adapter, "bench", policy, AS_OF, "zh-CN", "Stage")
+
+
+def _sums(
+    connection: duckdb.DuckDBPyConnection, policy: Policy, compiled: CompiledEvaluation
+) -> Iterator[tuple[object, ...]]:
+    for number, rule in enumerate(policy.rules):
+        columns = ", ".join(compiled.evidence_columns(rule.id)[1:])
+        row = connection.execute(
+            "SELECT count(*), sum(hash(key, action_stage, action, blocked, number IS NULL)), "
+            f"sum(hash(key, {columns})) FROM acted WHERE place = {number}"
+        ).fetchone()
+        assert row is not None
+        yield number, *row
+
+
+def hand(world: World, _rules: int) -> Figures:
+    """The same by hand."""
+    policy = world.policy()
+    rules = [
+        (rule.id, [(item.name, item.tag or "", item.status or "") for item in rule.stages])
+        for rule in policy.rules
+    ]
+    with opened(world, prepared=True) as connection:
+        _show_metrics(connection, compiled_evaluation(connection, policy))
+        meter = Meter()
+        breaks = by_hand.thresholds(connection)
+        meter.lap("thresholds")
+        by_hand.evaluate(connection, breaks)
+        meter.lap("findings")
+        by_hand.decide(connection, rules)
+        meter.lap("actions")
+        rows = sum(1 for _ in by_hand.evidence(connection, [rule for rule, _ in rules]))
+        meter.lap("evidence")
+        return meter.result() | {"rows": rows, "sums": by_hand.evidence_sums(connection)}
+
+
+def _show_metrics(connection: duckdb.DuckDBPyConnection, compiled: CompiledEvaluation) -> None:
+    """The product's inputs under the names that the hand-written SQL uses."""
+    columns = ["key", "h AS known"]
+    for item in compiled.plan.inputs:
+        name = by_hand.NAMES[item.name]
+        columns.append(f"{item.column} AS {name}")
+        if item.currency:
+            columns.append(f"{item.currency_column} AS cur_{name}")
+    connection.execute(f"CREATE TEMP VIEW metrics AS SELECT {', '.join(columns)} FROM inputs")
+
+
+def store(world: World, _rules: int) -> Figures:
+    """Rows of a plan: notes rendered, hashed and stored. `first`: nothing stands yet."""
+    policy = world.policy()
+    with opened(world, prepared=True) as connection:
+        compiled = compiled_evaluation(connection, policy)
+        connection.execute(compiled.findings_sql(thresholds(connection, compiled)))
+        for statement in action_statements(policy):
+            connection.execute(statement)
+        gather_actions(connection)
+        before = _peak_mb()
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            Journal.open(Path(folder) / "journal.sqlite", now=partial(datetime.now, UTC)) as journal,
+        ):
+            meter = Meter()
+            fetched = 0
+            for number in range(len(policy.rules)):
+                rule = RuleRows(_context(policy), compiled, number)
+                fetched += sum(1 for _ in rule.evidence(connection))
+            meter.lap("evidence")
+            sequence = count()
+            header = PlanHeader("bench", "", policy.hash, 0, (), "zh-CN")
+            plan = journal.store_plan(
+                header,
+                (
+                    row
+                    for number in range(len(policy.rules))
+                    for row in RuleRows(_context(policy), compiled, number).rows(
+                        connection, sequence
+                    )
+                ),
+            )
+            meter.lap("store")
+    laps = meter.laps
+    own = laps["store"]["cpu"] - laps["evidence"]["cpu"]
+    return meter.result() | {
+        "rows": fetched,
+        "changes": plan.changes,
+        "us_a_row": 1e6 * own / fetched,
+        "us_a_changed_row": 1e6 * own / plan.changes,
+        "grown_mb": _peak_mb() - before,
+    }
+
+
+ROLES: dict[str, Callable[[World, int], Figures]] = {
+    role.__name__: role for role in (facts, product, hand, store)
+}
+
+
+def _child(role: str, folder: Path, rules: int = RULES_PER_BLOCK) -> Figures:
+    own = [sys.executable, str(Path(__file__).resolve()), "--role", role]
+    command = [*own, "--world", str(folder), "--rules", str(rules)]
+    answer = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+    figures: Figures = json.loads(answer.stdout)
+    return figures
+
+
+def _best(runs: list[Figures]) -> Figures:
+    """The run that was disturbed least."""
+    return min(runs, key=lambda run: float(run["wall"]))
+
+
+def measure(folder: Path, customers: int, rules: list[int], repeats: int) -> Figures:
+    """All figures of one world; the two sides take turns."""
+    world = World(folder / str(customers))
+    made = build_world(world, customers)
+    metrics = _child("facts", world.folder)
+    ours, theirs = [], []
+    for _ in range(repeats):
+        theirs.append(_child("hand", world.folder))
+        ours.append(_child("product", world.folder))
+    for side in (*ours, *theirs):
+        assert side["sums"] == ours[0]["sums"], "the two sides do not agree"
+    best, by_them = _best(ours), _best(theirs)
+    growth = {
+        number: _child("product", world.folder, number)
+        for number in rules
+        if number != RULES_PER_BLOCK
+    } | {RULES_PER_BLOCK: best}
+    for figures in (best, by_them, *growth.values()):
+        figures.pop("sums", None)
+    return {
+        "customers": customers,
+        "facts": sum(made[fact] for fact in ("orders", "activities", "deals", "returns")),
+        "open_episodes": made["open_episodes"],
+        "metrics": metrics,
+        "product": best,
+        "hand": by_them,
+        "ratio": best["wall"] / by_them["wall"],
+        "cpu_ratio": min(run["cpu"] for run in ours) / min(run["cpu"] for run in theirs),
+        "store": _child("store", world.folder),
+        "growth": {number: growth[number] for number in sorted(growth)},
+    }
+
+
+def _line(name: str, value: float, bar: float | None, unit: str) -> str:
+    verdict = ""
+    if bar is not None:
+        missed = f"missed by {value - bar:.2f}"
+        verdict = f"bar <= {bar:<6} {'met' if value <= bar else missed}"
+    return f"  {name:<46} {value:>9.2f} {unit:<4} {verdict}"
+
+
+def show(figures: Figures) -> None:
+    """The table of one world."""
+    whole = figures["customers"] >= 1_000_000
+    ours, theirs, stored = figures["product"], figures["hand"], figures["store"]
+    print(
+        f"{figures['customers']:,} customers, {figures['facts']:,} facts, "
+        f"{figures['open_episodes']:,} open episodes, {ours['rows']:,} rows, both sides agree"
+    )
+    lines = [
+        ("product / hand-written, wall", figures["ratio"], BARS["ratio"], ""),
+        ("product / hand-written, CPU", figures["cpu_ratio"], BARS["ratio"], ""),
+        ("product, peak memory", ours["peak_mb"], BARS["product_mb"], "MB"),
+        ("hand-written, peak memory", theirs["peak_mb"], None, "MB"),
+        ("product", ours["wall"], None, "s"),
+        *((f"  {name}", lap["wall"], None, "s") for name, lap in ours["laps"].items()),
+        ("hand-written", theirs["wall"], None, "s"),
+        *((f"  {name}", lap["wall"], None, "s") for name, lap in theirs["laps"].items()),
+        ("facts to metrics, peak memory", figures["metrics"]["peak_mb"], BARS["facts_mb"], "MB"),
+        ("facts to metrics, wall", figures["metrics"]["wall"], None, "s"),
+        ("facts to metrics, CPU", figures["metrics"]["cpu"], None, "s"),
+        ("render, hash, store: CPU a row of the plan", stored["us_a_row"], None, "us"),
+        ("render, hash, store: a changed row", stored["us_a_changed_row"], BARS["us_a_row"], "us"),
+        ("memory grown while storing", stored["grown_mb"], None, "MB"),
+    ]
+    memory_bars = {"product, peak memory", "facts to metrics, peak memory"}
+    for name, value, bar, unit in lines:
+        print(_line(name, value, bar if whole or name not in memory_bars else None, unit))
+    for number, run in figures["growth"].items():
+        compile_ms = 1e3 * run["laps"]["compile"]["wall"]
+        rest = run["wall"] - run["laps"]["compile"]["wall"]
+        print(
+            f"  {number:>4} rules: compile {compile_ms:6.0f} ms, evaluate {rest:6.2f} s, "
+            f"{1e3 * rest / number:6.1f} ms a rule, {run['rows']:,} rows, {run['peak_mb']:.0f} MB"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--customers", type=int, nargs="+", default=[100_000, 1_000_000])
+    parser.add_argument("--rules", type=int, nargs="+", default=[RULES_PER_BLOCK])
+    parser.add_argument("--repeats", type=int, default=REPEATS)
+    parser.add_argument("--folder", type=Path, help="where to make the worlds, and leave them")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--role", choices=sorted(ROLES), help=argparse.SUPPRESS)
+    parser.add_argument("--world", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.role:
+        cores = sorted(os.sched_getaffinity(0))[:2]
+        os.sched_setaffinity(0, cores)
+        print(json.dumps(ROLES[options.role](World(options.world), options.rules[0])))
+        return
+    with tempfile.TemporaryDirectory(prefix="highseas-") as folder:
+        place = options.folder or Path(folder)
+        runs = [
+            measure(place, customers, options.rules, options.repeats)
+            for customers in options.customers
+        ]
+    if options.json:
+        print(json.dumps({"bars": BARS, "runs": runs}, indent=2))
+        return
+    for figures in runs:
+        show(figures)
+
+
+if __name__ == "__main__":
+    main()
