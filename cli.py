@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 OUTPUT_FORMAT = 1
 # In a hint: a command that needs to be told the workspace.
-OWN_COMMAND = re.compile(r"highseas(?= (?:apply|check|plan|pull|runs|show|stop|sync|undo)\b)")
+OWN_COMMAND = re.compile(
+    r"highseas(?= (?:apply|check|plan|pull|runs|show|stop|sync|undo)\b(?! --help))"
+)
 
 
 class Terminal:
@@ -446,7 +448,7 @@ def show(terminal: Terminal, identifier: str | None, rows: bool) -> None:
         stored = journal.plan(identifier)
         if rows:
             for row in journal.rows(stored.id):
-                click.echo(encode_row(row))
+                click.echo(encode_row(row).decode())
             return
         context = _context(terminal, workspace)
         _plan_result(terminal, "show", context, journal, Planned(stored, None))
@@ -587,7 +589,7 @@ def main() -> None:
     logging.getLogger("highseas").addHandler(logging.NullHandler())
     terminal = Terminal(as_json=as_json)
     try:
-        code = highseas.main(standalone_mode=False, obj=terminal)
+        code = highseas.main(prog_name="highseas", standalone_mode=False, obj=terminal)
     except click.exceptions.Exit as leaving:
         code = leaving.exit_code
     except click.exceptions.Abort:
@@ -599,10 +601,6 @@ def main() -> None:
     except click.ClickException as error:
         terminal.error(error.format_message(), _usage_hint(error), error.exit_code)
         code = error.exit_code
-    except BrokenPipeError:
-        # Whoever read our output has seen enough, as `head` does.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
     except Exception as error:  # noqa: BLE001 - the last door: nobody is shown a traceback
         code = _report(terminal, error, verbose=verbose)
     sys.exit(code if isinstance(code, int) else 0)

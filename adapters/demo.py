@@ -94,8 +94,7 @@ class DemoOutcome:
 def run_demo(settings: DemoSettings, tell: Tell) -> DemoOutcome:
     """Load a sandbox CRM, then pull, preview, apply, apply again, undo and compare."""
     started = time.monotonic()
-    with _folder(settings.keep) as folder:
-        store = Store()
+    with _folder(settings.keep) as folder, Store() as store:
         tell("demo.load", customers=f"{settings.customers:,}")
         load_demo(store, customers=settings.customers, today=datetime.now(UTC).date())
         with ZohoSandbox(store) as server:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -74,7 +73,9 @@ class Meter:
 
 
 def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """What the kernel noted for this program alone; `getrusage` would inherit the parent's."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 @contextmanager
@@ -137,8 +138,9 @@ def _sums(
     for number, rule in enumerate(policy.rules):
         columns = ", ".join(compiled.evidence_columns(rule.id)[1:])
         row = connection.execute(
-            "SELECT count(*), sum(hash(key, action_stage, action, blocked, number IS NULL)), "
-            f"sum(hash(key, {columns})) FROM acted WHERE place = {number}"
+            "SELECT count(*), sum(hash(key, stage, status, blocked, entering)), "
+            f"sum(hash(key, {columns})) FROM listed JOIN listed_inputs USING (place) "
+            f"WHERE rule = {number}"
         ).fetchone()
         assert row is not None
         yield number, *row
@@ -220,14 +222,19 @@ def store(world: World, _rules: int) -> Figures:
     }
 
 
+def world(place: World, customers: int) -> Figures:
+    """Make it."""
+    return dict(build_world(place, customers))
+
+
 ROLES: dict[str, Callable[[World, int], Figures]] = {
-    role.__name__: role for role in (facts, product, hand, store)
+    role.__name__: role for role in (world, facts, product, hand, store)
 }
 
 
-def _child(role: str, folder: Path, rules: int = RULES_PER_BLOCK) -> Figures:
+def _child(role: str, folder: Path, number: int = RULES_PER_BLOCK) -> Figures:
     own = [sys.executable, str(Path(__file__).resolve()), "--role", role]
-    command = [*own, "--world", str(folder), "--rules", str(rules)]
+    command = [*own, "--world", str(folder), "--rules", str(number)]
     answer = subprocess.run(command, check=True, stdout=subprocess.PIPE)
     figures: Figures = json.loads(answer.stdout)
     return figures
@@ -240,18 +247,18 @@ def _best(runs: list[Figures]) -> Figures:
 
 def measure(folder: Path, customers: int, rules: list[int], repeats: int) -> Figures:
     """All figures of one world; the two sides take turns."""
-    world = World(folder / str(customers))
-    made = build_world(world, customers)
-    metrics = _child("facts", world.folder)
+    place = World(folder / str(customers))
+    made = _child("world", place.folder, customers)
+    metrics = _child("facts", place.folder)
     ours, theirs = [], []
     for _ in range(repeats):
-        theirs.append(_child("hand", world.folder))
-        ours.append(_child("product", world.folder))
+        theirs.append(_child("hand", place.folder))
+        ours.append(_child("product", place.folder))
     for side in (*ours, *theirs):
         assert side["sums"] == ours[0]["sums"], "the two sides do not agree"
     best, by_them = _best(ours), _best(theirs)
     growth = {
-        number: _child("product", world.folder, number)
+        number: _child("product", place.folder, number)
         for number in rules
         if number != RULES_PER_BLOCK
     } | {RULES_PER_BLOCK: best}
@@ -266,7 +273,7 @@ def measure(folder: Path, customers: int, rules: list[int], repeats: int) -> Fig
         "hand": by_them,
         "ratio": best["wall"] / by_them["wall"],
         "cpu_ratio": min(run["cpu"] for run in ours) / min(run["cpu"] for run in theirs),
-        "store": _child("store", world.folder),
+        "store": _child("store", place.folder),
         "growth": {number: growth[number] for number in sorted(growth)},
     }
 
@@ -326,8 +333,8 @@ def main() -> None:
     parser.add_argument("--world", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.role:
-        cores = sorted(os.sched_getaffinity(0))[:2]
-        os.sched_setaffinity(0, cores)
+        if options.role != "world":
+            os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
         print(json.dumps(ROLES[options.role](World(options.world), options.rules[0])))
         return
     with tempfile.TemporaryDirectory(prefix="highseas-") as folder:

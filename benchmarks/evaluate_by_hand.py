@@ -173,8 +173,7 @@ def _first_void() -> str:
 _BLOCKED = {
     True: "CASE WHEN p_0 THEN 0 WHEN p_1 THEN 1 WHEN p_2 THEN 2 "
     "WHEN p_0 IS NULL OR p_1 IS NULL OR p_2 IS NULL THEN NULL ELSE -1 END",
-    False: "CASE WHEN p_0 THEN 0 WHEN p_2 THEN 2 "
-    "WHEN p_0 IS NULL OR p_2 IS NULL THEN NULL ELSE -1 END",
+    False: "CASE WHEN p_0 THEN 0 WHEN p_0 IS NULL THEN NULL ELSE -1 END",
 }
 
 

@@ -132,7 +132,7 @@ INSERT INTO customers BY NAME SELECT
   'user' || pick(i, 1, 300) AS owner_id,
   CASE WHEN pick(i, 2, 2000) = 0 THEN NULL ELSE TIMESTAMP '{moment}' - to_seconds(pick(i, 3, 1500) * 86400 + 5000) END AS created_at,
   TIMESTAMP '{moment}' - to_seconds(pick(i, 4, 9000000)) AS modified_at,
-  CASE WHEN pick(i, 5, 4) = 0 THEN NULL ELSE TIMESTAMP '{moment}' - to_seconds(pick(i, 6, 1000) * 86400) END AS owned_since,
+  CASE WHEN pick(i, 5, 200) = 0 THEN NULL ELSE TIMESTAMP '{moment}' - to_seconds(pick(i, 6, 1000) * 86400) END AS owned_since,
   CAST(hash(i) AS VARCHAR) AS version,
   list_sort(list_concat(
     CASE WHEN pick(i, 7, 50) = 0 THEN ['key-account'] ELSE CAST([] AS VARCHAR[]) END,

@@ -10,6 +10,7 @@ import duckdb
 
 from connector.engine import source_states
 from connector.errors import ConfigurationError
+from connector.summary import missing_names
 from connector.warehouse import Warehouse
 from connector.workspace import Workspace
 from policies.compile_python import Explanation, RuleResult, evaluate_customer
@@ -98,7 +99,7 @@ def explanation_lines(explained: CustomerExplanation, language: str) -> list[str
         lines += ["", _answer(rule, language)]
         lines += [f"  {evidence_phrase(language, item)}" for item in rule.evidence]
         if rule.stage is None:
-            missing = ", ".join(missing_inputs(rule.evidence))
+            missing = missing_names(missing_inputs(rule.evidence), language)
             lines.append("  " + message(language, "row.missing", missing=missing))
     for protection in explained.explanation.protections:
         word = {True: "protected", False: "unprotected", None: "unclear"}[protection.holds]

@@ -72,33 +72,19 @@ class _Action(NamedTuple):
 
 
 _COLUMNS = """
-key, action, action_stage, blocked, evidence_key, name, version, owner_id, tags, status,
-number, stage_before, evidence_key_before, closed, held_tags, has_status, held_status,
-status_original, marker, note_id, note"""
+a.key, a.status, a.stage, a.blocked, {evidence_key}, c.name, c.version, c.owner_id, c.tags, c.status,
+e.number, e.stage, e.evidence_key, d.closed, coalesce(h.tags, []), h.has_status, h.status,
+h.status_original, h.marker, h.note_id, h.note"""
 _ACTION_WIDTH = len(_Action._fields)
 
-_ACTED = """
-CREATE OR REPLACE TEMP TABLE acted AS
-SELECT a.rule AS place, a.status AS action, a.stage AS action_stage, a.blocked,
-  c.name, c.version, c.owner_id, c.tags, c.status,
-  e.number, e.stage AS stage_before, e.evidence_key AS evidence_key_before, d.closed,
-  coalesce(h.tags, []) AS held_tags, h.has_status, h.status AS held_status, h.status_original,
-  h.marker, h.note_id, h.note, i.*
-FROM ({listed}) a
-JOIN rules r ON r.number = a.rule
-JOIN current_customers c ON c.key = a.key
-JOIN inputs i ON i.key = a.key
-LEFT JOIN open_episodes e ON e.customer = a.key AND e.rule = r.id
-LEFT JOIN closed_episodes d ON d.customer = a.key AND d.rule = r.id
-LEFT JOIN held h ON h.customer = a.key AND h.rule = r.id"""
 _ORDER = " ".join(f"WHEN {literal(status)} THEN {place}" for place, status in enumerate(STATUSES))
 
 
 def gather_actions(connection: duckdb.DuckDBPyConnection) -> None:
-    """Fill `acted`: each action with what the CRM shows, what we hold there, and the inputs.
+    """Fill `listed`, the actions that become rows, and what is known of their customers.
 
-    One pass over the customers for all rules. Of a rule's rows that change nothing, the first by
-    customer key are taken.
+    One pass over all customers for all rules; what a rule reads afterwards is small. Of a rule's
+    rows that change nothing, the first by customer key are listed.
     """
     crowded = connection.execute(
         "SELECT rule, status FROM actions WHERE status <> 'change' "
@@ -110,7 +96,21 @@ def gather_actions(connection: duckdb.DuckDBPyConnection) -> None:
     listed += [
         f"(SELECT * FROM actions WHERE {where} ORDER BY key LIMIT {LISTED})" for where in wheres
     ]
-    connection.execute(_ACTED.format(listed=" UNION ALL ".join(listed)))
+    for statement in (
+        f"CREATE OR REPLACE TEMP TABLE every_listed AS {' UNION ALL '.join(listed)}",
+        "CREATE OR REPLACE TEMP TABLE places AS SELECT key, row_number() OVER () AS place "
+        "FROM (SELECT DISTINCT key FROM every_listed)",
+        "CREATE OR REPLACE TEMP TABLE listed AS "
+        "SELECT a.*, k.place FROM every_listed a JOIN places k ON k.key = a.key ORDER BY a.rule",
+        "DROP TABLE every_listed",
+        "CREATE OR REPLACE TEMP TABLE listed_customers AS "
+        "SELECT k.place, c.name, c.version, c.owner_id, c.tags, c.status "
+        "FROM current_customers c JOIN places k ON k.key = c.key",
+        "CREATE OR REPLACE TEMP TABLE listed_inputs AS "
+        "SELECT k.place, i.* EXCLUDE key FROM inputs i JOIN places k ON k.key = i.key",
+        "DROP TABLE places",
+    ):
+        connection.execute(statement)
 
 
 class RuleRows:
@@ -151,9 +151,17 @@ class RuleRows:
 
     def _query(self) -> str:
         key = self._compiled.evidence_key(self._rule.id) if self._rule.note else "''"
+        rule = literal(self._rule.id)
         return f"""
-SELECT {_COLUMNS.replace(" evidence_key,", f" {key},")}, {", ".join(self._columns)}
-FROM acted WHERE place = {self._number} ORDER BY CASE action {_ORDER} END, key"""
+SELECT {_COLUMNS.format(evidence_key=key)}, {", ".join(f"i.{name}" for name in self._columns)}
+FROM listed a
+JOIN listed_customers c ON c.place = a.place
+JOIN listed_inputs i ON i.place = a.place
+LEFT JOIN open_episodes e ON e.customer = a.key AND e.rule = {rule}
+LEFT JOIN closed_episodes d ON d.customer = a.key AND d.rule = {rule}
+LEFT JOIN held h ON h.customer = a.key AND h.rule = {rule}
+WHERE a.rule = {self._number}
+ORDER BY CASE a.status {_ORDER} END, a.key"""
 
     def _row(
         self,

@@ -16,7 +16,7 @@ from connector.plan_model import Plan, PlanRow, RowStatus
 from connector.ports import Capabilities, Organisation, Schema
 from connector.pull import PullReport
 from connector.render import render_table, shorten
-from policies.messages import evidence_phrase, message
+from policies.messages import evidence_phrase, input_label, message
 
 _NAME_WIDTH = 28  # display cells
 _EXAMPLES = 3  # of each rule and status
@@ -150,7 +150,7 @@ def row_line(row: PlanRow, language: str) -> str:
         writes = "  ".join(_write(item, language) for item in row.primitives)
         return "  ".join(part for part in (name, arrow, writes, facts) if part)
     reasons = {
-        RowStatus.UNDECIDED: ("row.missing", {"missing": ", ".join(row.missing)}),
+        RowStatus.UNDECIDED: ("row.missing", {"missing": missing_names(row.missing, language)}),
         RowStatus.PROTECTED: ("row.protected", {"protection": row.blocked_by}),
         RowStatus.FOREIGN: ("row.foreign", {"tag": row.blocked_by}),
         RowStatus.IRREVERSIBLE: ("row.irreversible", {"obstacle": row.blocked_by}),
@@ -159,6 +159,12 @@ def row_line(row: PlanRow, language: str) -> str:
         key, values = reasons[row.status]
         facts = message(language, key, **values)
     return f"{name}  {facts}"
+
+
+def missing_names(names: Iterable[str], language: str) -> str:
+    """What is missing, in the words of the language."""
+    separator = message(language, "list.separator")
+    return separator.join(input_label(language, name) for name in names)
 
 
 def _write(primitive: Primitive, language: str) -> str:

@@ -13,16 +13,16 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @contextmanager
-def highseas(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+def highseas(*arguments: str, stdin: int = subprocess.DEVNULL) -> Iterator[subprocess.Popen[str]]:
     """`highseas ARGUMENTS`, running; killed at the end if need be."""
     process = subprocess.Popen(
         [sys.executable, "-c", "from cli import main; main()", *arguments],
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         encoding="utf-8",
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     try:
         yield process

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from adapters.sandbox.zoho import Fault
+from connector.journal_schema import plans
 from connector.lock import workspace_lock
 from connector.sync import open_journal
 from connector.warehouse import Warehouse
@@ -83,7 +85,7 @@ def lose_policy(client: Client) -> None:
 def age(client: Client) -> None:
     """Make the newest plan two days old, in the journal itself: nobody waits for that."""
     with open_journal(load_workspace(client.folder)) as journal, journal._write() as connection:
-        connection.exec_driver_sql("UPDATE plans SET created_at = datetime('now', '-2 days')")
+        connection.execute(update(plans).values(created_at=datetime.now(UTC) - timedelta(days=2)))
 
 
 def shrink(client: Client) -> None:
@@ -101,7 +103,12 @@ CASES: dict[str, tuple[Setting, list[str], int, list[str]]] = {
         2,
         ["policy.yaml:5:", "last_actvity_at", "did you mean 'last_activity_at'"],
     ),
-    "unknown key": (policy("reason:", "raeson:"), ["plan"], 2, ["raeson", "did you mean 'reason'"]),
+    "unknown key": (
+        policy("note: true", "nota: true"),
+        ["plan"],
+        2,
+        ["'nota'", "did you mean 'note'"],
+    ),
     "type mismatch": (
         policy("orders_count() = 0", "orders_count() = 'none'"),
         ["policy", "check"],
@@ -216,7 +223,7 @@ def check_message(answer: Answer, words: list[str], *, lines: int = 1) -> None:
 
 
 def check_secrecy(text: str) -> None:
-    for secret in (*CREDENTIALS.values(), LOST_SECRET, "access_token", "@example.com", "+1 202"):
+    for secret in (*CREDENTIALS.values(), LOST_SECRET, "oauthtoken", "@example.com", "+1 202"):
         assert secret not in text
     assert "Traceback" not in text
 

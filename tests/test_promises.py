@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -200,3 +202,16 @@ def test_a_lost_journal_finds_its_notes_again_and_doubles_none(client: Client) -
     with open_journal(workspace) as journal:
         notes = [held for held in journal.holdings() if held.kind == "note"]
     assert len(notes) == void["matched"] - void["protected"]
+
+
+def test_a_plan_is_written_in_the_fewest_calls_that_the_batches_allow(client: Client) -> None:
+    plan = client.ok("plan")["plan"]
+    with open_journal(load_workspace(client.folder)) as journal:
+        primitives = [each for row in journal.rows(plan["id"]) for each in row.primitives]
+    rows = Counter(
+        (each.kind, each.target if each.kind == "add_tag" else "") for each in primitives
+    )
+    limits = {"add_tag": 500, "set_field": 100, "put_note": 100}
+    fewest = sum(math.ceil(number / limits[kind]) for (kind, _), number in rows.items())
+    report = client.ok("apply", "--yes")["apply"]
+    assert report["writes"] == plan["calls"] == len(client.server.writes) == fewest

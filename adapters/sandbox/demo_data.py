@@ -13,6 +13,8 @@ from adapters.sandbox import demo_names as words
 from adapters.sandbox.zoho.people import NewUser
 from adapters.sandbox.zoho.store import Store
 
+# One order in so many was never priced: its customer's value cannot be told.
+UNPRICED = 600
 CUSTOMERS = 10_000
 CHUNK = 10_000
 DAY = 86_400
@@ -193,15 +195,15 @@ class Demo:
         for _ in range(self._between(*habit.orders)):
             self._numbers["order"] += 1
             moment = self._moment(days, customer.born)
-            total = self._money()
+            number, total = self._numbers["order"], self._money()
             yield {
                 **self._made(customer.owner, moment),
-                "Subject": f"SO {self._numbers['order']:07}",
-                "SO_Number": f"SO{self._numbers['order']:07}",
+                "Subject": f"SO {number:07}",
+                "SO_Number": f"SO{number:07}",
                 "Account_Name": None if self._chance(0.003) else customer.id,
                 "Status": "Cancelled" if self._chance(0.02) else "Delivered",
                 "Sub_Total": total,
-                "Grand_Total": total,
+                "Grand_Total": None if number % UNPRICED == 0 else total,
                 "Currency": "CNY",
                 "Order_Date": None if self._chance(0.005) else self._text(moment),
             }
