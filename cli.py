@@ -404,7 +404,7 @@ def sync(terminal: Terminal, apply_too: bool, as_of: str | None) -> None:
 
     with _running(terminal, "sync") as (context, journal):
         planned = make_plan(context, journal, as_of=as_of)
-        if not apply_too:
+        if not (apply_too and planned.plan.changes):
             _plan_result(terminal, "sync", context, journal, planned)
             report = None
         else:

@@ -258,7 +258,7 @@ class Journal:
     def is_new(self) -> bool:
         """Whether nothing was ever sent, and nothing taken over from an earlier journal."""
         with self._read() as connection:
-            told = select(runs.c.id).where(runs.c.kind == RESEED, runs.c.ended_at.is_not(None))
+            told = select(runs.c.id).where(runs.c.kind == RESEED, runs.c.status == "done")
             sent = select(intents.c.plan).where(intents.c.state != "")
             return not any(connection.execute(query.limit(1)).first() for query in (told, sent))
 

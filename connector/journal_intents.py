@@ -21,6 +21,7 @@ from sqlalchemy import (
     case,
     func,
     insert,
+    or_,
     select,
     update,
 )
@@ -39,9 +40,9 @@ from connector.journal_model import (
     Tally,
 )
 from connector.journal_schema import intents, plan_rows, plans, runs
-from connector.models import Outcome, OutcomeStatus, Primitive
+from connector.models import Outcome, OutcomeStatus, Primitive, StepKind
 from connector.plan_model import PlanRow
-from connector.projection import Done, project
+from connector.projection import Done, Touched, project, yield_notes
 
 _PAGE = 1_000
 _STOPPED = (
@@ -50,6 +51,7 @@ _STOPPED = (
     OutcomeStatus.PARKED.value,
     OutcomeStatus.UNKNOWN.value,
 )
+_TOUCHED = ("changed", "already_so")  # codes of `connector.drift.Difference`
 _decode_primitive = msgspec.json.Decoder(Primitive).decode
 _decode_row = msgspec.json.Decoder(PlanRow).decode
 
@@ -72,6 +74,21 @@ def intend(connection: Connection, plan: int, sending: Sending, now: datetime) -
         connection.execute(insert(intents), fresh)
     if again:
         _retake(connection, plan, again)
+    touched = [
+        Touched(claim.row, claim.primitive)
+        for claim, outcome in sending.conflicts
+        if outcome.code in _TOUCHED and _is_note_of_ours(claim.primitive)
+    ]
+    if touched and not _is_undo(connection, plan):
+        yield_notes(connection, touched, now)
+
+
+def _is_note_of_ours(primitive: Primitive) -> bool:
+    return STEP_KINDS[primitive.kind] is StepKind.NOTE and primitive.before is not None
+
+
+def _is_undo(connection: Connection, plan: int) -> bool:
+    return connection.scalar(select(plans.c.policy_hash).where(plans.c.number == plan)) == ""
 
 
 def _intent(plan: int, sending: Sending, claim: Claim, now: datetime) -> dict[str, Any]:
@@ -178,8 +195,7 @@ def _follow(
         .having(func.count() == func.max(intents.c.steps))
     )
     complete = [rows[seq] for seq in connection.scalars(finished)]
-    policy_hash = connection.scalar(select(plans.c.policy_hash).where(plans.c.number == plan))
-    project(connection, writes, complete, now, is_undo=policy_hash == "")
+    project(connection, writes, complete, now, is_undo=_is_undo(connection, plan))
 
 
 def states(connection: Connection, plan: int, first: int, last: int) -> dict[str, IntentState]:
@@ -270,11 +286,19 @@ def _stopped(row: RowMapping) -> Stopped:
 
 
 def confirmed(connection: Connection, run_id: str) -> Iterator[Confirmed]:
-    """Stream a run's confirmed writes backwards, each with the later run that wrote it again."""
-    later = intents.alias("later")
-    rewritten_by = (
-        select(later.c.run_id)
-        .where(later.c.customer == intents.c.customer, later.c.subject == intents.c.subject)
+    """Stream a run's confirmed writes backwards, each with the later run that wrote something else
+    in its place. What later runs wrote and took back again stands in nobody's way."""
+    later, newest = intents.alias("later"), intents.alias("newest")
+    is_note = intents.c.subject.startswith(f"{StepKind.NOTE}:")
+    same = or_(
+        later.c.subject == intents.c.subject,
+        # The note of another stay in the same rule has taken the place of this one's.
+        and_(is_note, later.c.rule == intents.c.rule)
+        & later.c.subject.startswith(f"{StepKind.NOTE}:"),
+    )
+    last = (
+        select(later.c.id)
+        .where(later.c.customer == intents.c.customer, same)
         .where(later.c.receipt > intents.c.receipt, later.c.run_id != run_id)
         .order_by(later.c.receipt.desc())
         .limit(1)
@@ -287,15 +311,21 @@ def confirmed(connection: Connection, run_id: str) -> Iterator[Confirmed]:
             plan_rows.c.body,
             intents.c.primitive,
             intents.c.remote_id,
-            rewritten_by.label("rewritten_by"),
+            newest.c.run_id,
+            newest.c.primitive,
+            newest.c.remote_id,
         )
         .join_from(intents, plan_rows, served)
+        .outerjoin(newest, newest.c.id == last)
         .where(intents.c.plan.in_(_plan_of(run_id)), intents.c.run_id == run_id)
         .where(intents.c.state == OutcomeStatus.DONE.value)
         .order_by(intents.c.seq.desc(), intents.c.step.desc())
     )
-    for seq, body, primitive, remote_id, by in _stream(connection, query):
-        yield Confirmed(seq, _decode_row(body), _decode_primitive(primitive), remote_id, by)
+    for seq, body, written, remote_id, by, rewritten, newest_id in _stream(connection, query):
+        primitive = _decode_primitive(written)
+        if rewritten is not None and _decode_primitive(rewritten).after == primitive.after:
+            by, remote_id = None, newest_id
+        yield Confirmed(seq, _decode_row(body), primitive, remote_id, by)
 
 
 def receipts(connection: Connection, after: int) -> Iterator[Receipt]:

@@ -34,6 +34,14 @@ class Done:
     remote_id: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """A primitive that was held back because somebody else has touched its value, and its row."""
+
+    row: PlanRow
+    primitive: Primitive
+
+
 def project(
     connection: Connection,
     done: Sequence[Done],
@@ -46,7 +54,10 @@ def project(
     _project_holdings(connection, done, is_undo=is_undo)
     rows = {item.row.seq: item.row for item in done}
     _stage(connection, [row for row in rows.values() if row.stage_after is not None], now)
-    _close(connection, [row for row in complete if row.stage_after is None], now)
+    left = [row for row in complete if row.stage_after is None]
+    _close(connection, left, now)
+    if not is_undo:
+        _release(connection, left)
 
 
 def conclude(connection: Connection, rows: Sequence[PlanRow], now: datetime) -> None:
@@ -54,7 +65,24 @@ def conclude(connection: Connection, rows: Sequence[PlanRow], now: datetime) -> 
     known = _known_episodes(connection, rows)
     staged = [row for row in rows if row.stage_after is not None and _key(row) in known]
     _stage(connection, staged, now)
-    _close(connection, [row for row in rows if row.stage_after is None], now)
+    left = [row for row in rows if row.stage_after is None]
+    _close(connection, left, now)
+    _release(connection, left)
+
+
+def yield_notes(connection: Connection, touched: Sequence[Touched], now: datetime) -> None:
+    """Follow notes of ours that somebody else has changed or removed: they are no longer ours to
+    delete, and what they should say now is not proposed again."""
+    gone = [item for item in touched if item.primitive.kind is PrimitiveKind.DELETE_NOTE]
+    if gone:
+        this = and_(
+            holdings.c.customer == bindparam("of"),
+            holdings.c.kind == StepKind.NOTE.value,
+            holdings.c.target == bindparam("name"),
+        )
+        keys = [{"of": item.row.customer, "name": item.primitive.target} for item in gone]
+        connection.execute(delete(holdings).where(this), keys)
+    conclude(connection, [item.row for item in touched if item.row.stage_after is not None], now)
 
 
 def adopt(connection: Connection, episode: Episode, held: Sequence[Holding]) -> None:
@@ -101,10 +129,12 @@ def _held_after(
     """What is held of one value once this primitive is done; nothing if it is as we found it.
 
     A tag that somebody else had set and that undo puts back is theirs again; one that a policy
-    adds is ours, whatever was there in former times.
+    adds is ours, whatever was there in former times. A value that somebody has put in the place
+    of ours is what has to come back.
     """
     primitive = item.primitive
-    original: Scalar = primitive.before if held is None else held.original
+    is_ours = held is not None and held.value == primitive.before
+    original: Scalar = held.original if held is not None and is_ours else primitive.before
     if kind is StepKind.NOTE:
         original = None
     elif primitive.kind is PrimitiveKind.ADD_TAG and not is_undo:
@@ -173,11 +203,15 @@ def _key(row: PlanRow) -> _EpisodeKey:
     return row.customer, row.rule, row.episode
 
 
-def _known_episodes(connection: Connection, rows: Sequence[PlanRow]) -> set[_EpisodeKey]:
+def _known_episodes(connection: Connection, rows: Sequence[PlanRow]) -> dict[_EpisodeKey, bool]:
+    """The stays of these rows' customers, and whether each is open."""
     customers = {row.customer for row in rows}
-    columns = episodes.primary_key.columns
-    query = select(*columns).where(episodes.c.customer.in_(customers))
-    return {(customer, rule, number) for customer, rule, number in connection.execute(query)}
+    is_open = episodes.c.closed_at.is_(None)
+    query = select(*episodes.primary_key.columns, is_open).where(episodes.c.customer.in_(customers))
+    return {
+        (customer, rule, number): bool(still)
+        for customer, rule, number, still in connection.execute(query)
+    }
 
 
 _THIS_EPISODE = and_(
@@ -192,12 +226,15 @@ def _address(row: PlanRow) -> dict[str, Any]:
 
 
 def _stage(connection: Connection, rows: Sequence[PlanRow], now: datetime) -> None:
-    """Open episodes, or bring them to another stage, also ones that had been closed."""
+    """Open episodes, or bring them to another stage, also ones that had been closed: but not
+    beside a later stay, for nobody is in a rule twice."""
     if not rows:
         return
     known = _known_episodes(connection, rows)
-    old = [row for row in rows if _key(row) in known]
-    new = [row for row in rows if _key(row) not in known]
+    taken = {(customer, rule): number for (customer, rule, number), still in known.items() if still}
+    alone = [row for row in rows if taken.get((row.customer, row.rule), row.episode) == row.episode]
+    old = [row for row in alone if _key(row) in known]
+    new = [row for row in alone if _key(row) not in known]
     if new:
         connection.execute(insert(episodes), [_episode_record(row, now) for row in new])
     if old:
@@ -228,3 +265,15 @@ def _close(connection: Connection, rows: Sequence[PlanRow], now: datetime) -> No
         still_open = episodes.c.closed_at.is_(None)
         close = update(episodes).where(_THIS_EPISODE, still_open).values(closed_at=bindparam("at"))
         connection.execute(close, [_address(row) | {"at": now} for row in rows])
+
+
+def _release(connection: Connection, rows: Sequence[PlanRow]) -> None:
+    """A stay is over: what of ours is still noted for it, somebody else has taken away. Tags of
+    others that we removed go on waiting for undo."""
+    if rows:
+        of_others = and_(holdings.c.kind == StepKind.TAG.value, holdings.c.value == b"false")
+        mine = and_(holdings.c.customer == bindparam("of"), holdings.c.rule == bindparam("under"))
+        connection.execute(
+            delete(holdings).where(mine, ~of_others),
+            [{"of": row.customer, "under": row.rule} for row in rows],
+        )

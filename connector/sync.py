@@ -151,6 +151,7 @@ def make_plan(
     )
     if not offline:
         find_own_notes(context, journal, planning)
+    stage_written(context, journal)  # what a killed run could not stage
     context.tell("progress.evaluating")
     with recorded(journal, "plan") as summary:
         plan = build_plan(planning, context.warehouse, journal)

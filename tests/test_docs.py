@@ -11,9 +11,11 @@ import click
 import pytest
 
 import cli
+from adapters.sandbox.zoho import Behaviour, Credentials
 from policies.metrics import FUNCTIONS, METRICS
 from policies.policy import parse_policy
 from policies.vocabulary import ATTRIBUTES
+from tests.crm_sandbox import sandbox_client
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")])
@@ -106,3 +108,17 @@ def test_the_language_page_names_everything_that_a_condition_can_use() -> None:
     text = (ROOT / "docs" / "policies.md").read_text(encoding="utf-8")
     for name in (*METRICS, *FUNCTIONS, *ATTRIBUTES):
         assert re.search(rf"`{name}\b", text), name
+
+
+def test_the_scopes_on_the_zoho_page_are_enough(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "zoho.md").read_text(encoding="utf-8")
+    scopes = re.findall(r"`(ZohoCRM\.[\w.]+)`", text)
+    behaviour = Behaviour(credentials=Credentials(scope=" ".join(scopes)))
+    with sandbox_client(tmp_path, customers=60, behaviour=behaviour) as client:
+        before = client.store.snapshot()
+        client.ok("check")
+        client.ok("plan")
+        run = client.ok("apply", "--yes")["apply"]
+        client.ok("undo", run["run_id"])
+        client.ok("apply", "--yes")
+        assert client.store.snapshot() == before

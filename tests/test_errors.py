@@ -335,3 +335,12 @@ def test_failed_runs_are_listed_as_failed(client: Client) -> None:
     client.server.faults.add(Fault(path="*/org", status=403, times=FOREVER))
     assert client.run("pull").code == 1
     assert client.ok("runs")["runs"][0]["status"] == "failed"
+
+
+def test_what_is_remembered_of_the_crm_may_be_lost(client: Client) -> None:
+    first = client.ok("plan")["plan"]["fingerprint"]
+    path = load_workspace(client.folder).schema_path
+    for left in (b"", b"[]"):
+        path.write_bytes(left)
+        assert client.ok("plan")["plan"]["fingerprint"] == first
+    assert client.ok("check")["schema"]["objects"]

@@ -289,12 +289,30 @@ def test_asked_to_stop_it_ends_after_the_call_in_flight(
             ASKING[way](client, process)
             out, err = process.communicate(timeout=PATIENCE_SECONDS)
         assert process.returncode == 130, err
-        assert f"highseas apply {world.plan}" in err
+        assert f"apply {world.plan}`" in err
         assert '"exit_code": 130' in out
         assert 0 < len(effective_writes(client)) < len(undisturbed["apply"][1])
         client.server.faults.clear()
         assert client.ok("apply", "--yes")["apply"]["settled"] == 0
         assert (outcome(client), effective_writes(client)) == undisturbed["apply"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_pull_ends_soon_when_told_to_and_the_next_one_goes_on(
+    tmp_path: Path, worlds: dict[str, World], number: int
+) -> None:
+    with worlds["apply"].copy(tmp_path / "world") as client:
+        expected = client.ok("plan", "--offline")["plan"]["fingerprint"]
+        client.server.faults.add(Fault(method="GET", path="/crm/v8/Calls", delay=1))
+        with highseas("-C", str(client.folder), "plan") as process:
+            wait_until(
+                lambda: any(each.path.endswith("/Accounts") for each in client.server.requests)
+            )
+            process.send_signal(number)
+            out, err = process.communicate(timeout=PATIENCE_SECONDS)
+        assert (process.returncode, out) == (130, ""), err
+        assert err.splitlines()[-2] == "error: interrupted"
+        assert client.ok("plan")["plan"]["fingerprint"] == expected
 
 
 def test_a_second_run_is_refused_and_names_the_first(

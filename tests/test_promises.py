@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.sandbox.zoho import Behaviour, NewUser, Quirks
+from adapters.sandbox.zoho import Behaviour, Fault, NewUser, Quirks
 from connector.sync import managed_tags, open_journal
 from connector.warehouse import Warehouse
 from connector.workspace import load_workspace
@@ -215,3 +215,17 @@ def test_a_plan_is_written_in_the_fewest_calls_that_the_batches_allow(client: Cl
     fewest = sum(math.ceil(number / limits[kind]) for (kind, _), number in rows.items())
     report = client.ok("apply", "--yes")["apply"]
     assert report["writes"] == plan["calls"] == len(client.server.writes) == fewest
+
+
+def test_notes_that_may_not_be_listed_stop_nothing(tmp_path: Path) -> None:
+    with sandbox_client(tmp_path, customers=60) as client:
+        client.server.faults.add(
+            Fault("GET", "/crm/v8/Notes", status=403, body={"code": "NOT_SUPPORTED"}, times=2)
+        )
+        first = client.run("plan")
+        assert first.code == 0
+        assert "备注" in first.err
+        client.ok("plan")
+        client.ok("plan")
+        kinds = [run["kind"] for run in client.ok("runs")["runs"]]
+        assert kinds.count("reseed") == 3

@@ -9,6 +9,12 @@ from typing import Any
 import pytest
 
 from adapters.zoho import ZohoAdapter, ZohoSettings
+from tests.adapters.zoho.cassette import JsonBodies
+
+
+def pytest_recording_configure(config: pytest.Config, vcr: Any) -> None:
+    """The plugin's hook, asked before each cassette is opened."""
+    vcr.register_serializer("json", JsonBodies)
 
 
 @pytest.fixture
