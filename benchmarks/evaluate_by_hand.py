@@ -193,7 +193,9 @@ def decide(
 
 def _decide_rule(number: int, rule: str, stages: list[tuple[str, str, str]]) -> str:
     is_void = number < len(_VOIDS)
-    stage = f"CASE WHEN first_void < {number} THEN 0 ELSE s_{number} END" if is_void else f"s_{number}"
+    stage = (
+        f"CASE WHEN first_void < {number} THEN 0 ELSE s_{number} END" if is_void else f"s_{number}"
+    )
     columns, note = _EVIDENCE[number]
     texts = ", ".join(f"coalesce(CAST({name} AS VARCHAR), '')" for name in columns.split())
     fresh = f"md5(concat_ws(chr(31), {texts}))"
@@ -206,7 +208,9 @@ def _decide_rule(number: int, rule: str, stages: list[tuple[str, str, str]]) -> 
         f"(list_contains(m.tags, '{tag}') AND NOT list_contains(c.tags, '{tag}'))" for tag in tags
     )
     name, tag, status = (
-        "CASE t.stage " + " ".join(f"WHEN {i} THEN {_text(v)}" for i, v in enumerate(values, 1)) + " END"
+        "CASE t.stage "
+        + " ".join(f"WHEN {i} THEN {_text(v)}" for i, v in enumerate(values, 1))
+        + " END"
         for values in zip(*stages, strict=True)
     )
     stale = f"OR m.marker IS NULL OR m.evidence_key <> {fresh}" if note else ""

@@ -3,6 +3,8 @@
 Everything is made by SQL from hashes, so that equal sizes give equal worlds on every machine.
 """
 
+# ruff: noqa: E501 - columns of SQL and conditions of a policy read best as one line each
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -120,9 +122,9 @@ class World:
 _MACROS = """
 CREATE OR REPLACE TEMP MACRO pick(i, salt, n) AS CAST(hash(i * 104729 + salt) % n AS BIGINT);
 CREATE OR REPLACE TEMP MACRO whose(i, salt, n) AS
-  'Accounts:4150868' || lpad(CAST(CAST(floor(n * pow((hash(i * 7919 + salt) % 1000003) / 1000003.0, 1.35)) AS BIGINT) AS VARCHAR), 11, '0');
+  'Accounts:4150868' || lpad(CAST(CAST(floor(n * pow((hash(i * 7919 + salt) % 1000000007) / 1000000007.0, 1.35)) AS BIGINT) AS VARCHAR), 11, '0');
 CREATE OR REPLACE TEMP MACRO moment_of(i, salt) AS TIMESTAMP '{moment}'
-  - to_seconds(CAST(pow((hash(i * 15485863 + salt) % 1000003) / 1000003.0, 1.6) * 1300 * 86400 AS BIGINT));
+  - to_seconds(CAST(pow((hash(i * 15485863 + salt) % 1000000007) / 1000000007.0, 1.6) * 1300 * 86400 AS BIGINT));
 """  # fmt: skip
 
 _CUSTOMERS = """
@@ -208,7 +210,7 @@ def _let_stand(connection: duckdb.DuckDBPyConnection, policy: Policy) -> dict[st
         connection.execute(statement)
     stages = ", ".join(
         f"({number}, {place}, '{rule.id}', '{stage.name}', '{stage.tag}', "
-        f"nullif('{stage.status or str()}', ''), {rule.note})"
+        f"nullif('{stage.status or ''}', ''), {rule.note})"
         for number, rule in enumerate(policy.rules)
         for place, stage in enumerate(rule.stages, start=1)
     )

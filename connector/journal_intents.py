@@ -40,9 +40,9 @@ from connector.journal_model import (
     Tally,
 )
 from connector.journal_schema import intents, plan_rows, plans, runs
-from connector.models import Outcome, OutcomeStatus, Primitive, StepKind
+from connector.models import Outcome, OutcomeStatus, Primitive, PrimitiveKind, StepKind
 from connector.plan_model import PlanRow
-from connector.projection import Done, Touched, project, yield_notes
+from connector.projection import Done, Touched, presume, project, yield_notes
 
 _PAGE = 1_000
 _STOPPED = (
@@ -154,6 +154,28 @@ def record(connection: Connection, plan: int, outcomes: Sequence[Outcome], now: 
     connection.execute(update(intents).where(this).values(changed), updates)
     if done:
         _follow(connection, plan, done, now)
+    unsure = [found[each.key] for each in answered if each.status is OutcomeStatus.UNKNOWN]
+    if unsure:
+        _presume(connection, plan, unsure)
+
+
+def _presume(connection: Connection, plan: int, unsure: Sequence[RowMapping]) -> None:
+    """Hold a new note of which nobody can tell as if it were there: no plan writes it again."""
+    primitives = [(intent, _decode_primitive(intent["primitive"])) for intent in unsure]
+    notes = [(intent, each) for intent, each in primitives if _is_new_note(each)]
+    rows = _rows_of(connection, plan, {intent["seq"] for intent, _ in notes})
+    presume(connection, [Done(rows[intent["seq"]], each, None) for intent, each in notes])
+
+
+def _is_new_note(primitive: Primitive) -> bool:
+    return primitive.kind is PrimitiveKind.PUT_NOTE and primitive.before is None
+
+
+def _rows_of(connection: Connection, plan: int, wanted: set[int]) -> dict[int, PlanRow]:
+    served = select(plan_rows.c.seq, plan_rows.c.body).where(
+        plan_rows.c.plan == plan, plan_rows.c.seq.in_(wanted)
+    )
+    return {seq: _decode_row(body) for seq, body in connection.execute(served)}
 
 
 def _open_intents(connection: Connection, plan: int, keys: list[str]) -> dict[str, RowMapping]:
@@ -179,10 +201,7 @@ def _follow(
     connection: Connection, plan: int, done: list[tuple[RowMapping, str | None]], now: datetime
 ) -> None:
     wanted = {intent["seq"] for intent, _ in done}
-    served = select(plan_rows.c.seq, plan_rows.c.body).where(
-        plan_rows.c.plan == plan, plan_rows.c.seq.in_(wanted)
-    )
-    rows = {seq: _decode_row(body) for seq, body in connection.execute(served)}
+    rows = _rows_of(connection, plan, wanted)
     writes = [
         Done(rows[intent["seq"]], _decode_primitive(intent["primitive"]), remote_id)
         for intent, remote_id in done

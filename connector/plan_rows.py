@@ -72,9 +72,21 @@ class _Action(NamedTuple):
 
 
 _COLUMNS = """
-a.key, a.status, a.stage, a.blocked, {evidence_key}, c.name, c.version, c.owner_id, c.tags, c.status,
-e.number, e.stage, e.evidence_key, d.closed, coalesce(h.tags, []), h.has_status, h.status,
-h.status_original, h.marker, h.note_id, h.note"""
+a.key, a.status, a.stage, a.blocked, {evidence_key},
+c.name, c.version, c.owner_id, c.tags, c.status,
+a.number, a.stage_before, a.evidence_key_before, a.closed, a.held_tags, a.has_status, a.held_status,
+a.status_original, a.marker, a.note_id, a.note"""
+_LISTED = """
+CREATE OR REPLACE TEMP TABLE listed AS
+SELECT a.*, k.place, e.number, e.stage AS stage_before, e.evidence_key AS evidence_key_before,
+  d.closed, coalesce(h.tags, []) AS held_tags, h.has_status, h.status AS held_status,
+  h.status_original, h.marker, h.note_id, h.note
+FROM every_listed a
+JOIN places k ON k.key = a.key
+JOIN rules r ON r.number = a.rule
+LEFT JOIN open_episodes e ON e.customer = a.key AND e.rule = r.id
+LEFT JOIN closed_episodes d ON d.customer = a.key AND d.rule = r.id
+LEFT JOIN held h ON h.customer = a.key AND h.rule = r.id"""
 _ACTION_WIDTH = len(_Action._fields)
 
 _ORDER = " ".join(f"WHEN {literal(status)} THEN {place}" for place, status in enumerate(STATUSES))
@@ -100,8 +112,7 @@ def gather_actions(connection: duckdb.DuckDBPyConnection) -> None:
         f"CREATE OR REPLACE TEMP TABLE every_listed AS {' UNION ALL '.join(listed)}",
         "CREATE OR REPLACE TEMP TABLE places AS SELECT key, row_number() OVER () AS place "
         "FROM (SELECT DISTINCT key FROM every_listed)",
-        "CREATE OR REPLACE TEMP TABLE listed AS "
-        "SELECT a.*, k.place FROM every_listed a JOIN places k ON k.key = a.key ORDER BY a.rule",
+        _LISTED,
         "DROP TABLE every_listed",
         "CREATE OR REPLACE TEMP TABLE listed_customers AS "
         "SELECT k.place, c.name, c.version, c.owner_id, c.tags, c.status "
@@ -151,15 +162,11 @@ class RuleRows:
 
     def _query(self) -> str:
         key = self._compiled.evidence_key(self._rule.id) if self._rule.note else "''"
-        rule = literal(self._rule.id)
         return f"""
 SELECT {_COLUMNS.format(evidence_key=key)}, {", ".join(f"i.{name}" for name in self._columns)}
 FROM listed a
 JOIN listed_customers c ON c.place = a.place
 JOIN listed_inputs i ON i.place = a.place
-LEFT JOIN open_episodes e ON e.customer = a.key AND e.rule = {rule}
-LEFT JOIN closed_episodes d ON d.customer = a.key AND d.rule = {rule}
-LEFT JOIN held h ON h.customer = a.key AND h.rule = {rule}
 WHERE a.rule = {self._number}
 ORDER BY CASE a.status {_ORDER} END, a.key"""
 

@@ -60,6 +60,12 @@ def project(
         _release(connection, left)
 
 
+def presume(connection: Connection, notes: Sequence[Done]) -> None:
+    """Hold notes that may have been written."""
+    if notes:
+        _project_holdings(connection, notes, is_undo=False)
+
+
 def conclude(connection: Connection, rows: Sequence[PlanRow], now: datetime) -> None:
     """Follow rows that need no write. They open no episode: no receipt says that it began."""
     known = _known_episodes(connection, rows)

@@ -7,7 +7,7 @@ Rules that write no note leave nothing to be found by; their tags then count as 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +48,7 @@ def reseed(
     Raises RemoteError when the CRM does not let notes be listed: nothing can then be found again.
     """
     found = [note for source in mapping.file.notes for note in _notes(context, mapping, source)]
-    ours = list(_recognised(context, found))
+    ours = _latest(_recognised(context, found))
     with warehouse.reading() as connection:
         shown = _shown(connection, [note.customer for note, _, _ in ours])
     journal.adopt(
@@ -90,6 +90,19 @@ def _recognised(
             for number in range(1, EPISODES_TRIED + 1):
                 if marker(context.organisation, note.customer, rule.id, number) == note.marker:
                     yield note, rule, number
+
+
+def _latest(
+    recognised: Iterable[tuple[FoundNote, Rule, int]],
+) -> list[tuple[FoundNote, Rule, int]]:
+    """Of each customer's notes in a rule the one of the last stay; people copy notes, too, and of
+    copies the first counts."""
+    latest: dict[tuple[str, str], tuple[FoundNote, Rule, int]] = {}
+    for note, rule, number in recognised:
+        key = note.customer, rule.id
+        if key not in latest or latest[key][2] < number:
+            latest[key] = note, rule, number
+    return list(latest.values())
 
 
 def _shown(

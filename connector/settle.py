@@ -46,7 +46,8 @@ def settle_batch(
     journal: Journal, adapter: Adapter, capabilities: Capabilities, batch: OpenBatch, time: Time
 ) -> list[Outcome]:
     """Wait until the call can no longer arrive, read, and record what became of it."""
-    time.wait_until(batch.intended_at + timedelta(seconds=capabilities.settle_seconds))
+    longest = timedelta(seconds=capabilities.settle_seconds)  # a clock may have been set back
+    time.wait_until(min(batch.intended_at, time.clock()) + longest)
     outcomes = _ask(adapter, batch.operation, batch.primitives)
     unseen = [each for each in batch.primitives if _is_new_note_absent(each, outcomes)]
     if unseen and capabilities.note_lookup is NoteLookup.LAGGING:

@@ -6,7 +6,7 @@ Everything that highseas does from end to end goes through a function of this fi
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -15,14 +15,21 @@ from typing import Any, NamedTuple
 import msgspec
 
 from connector.apply import ApplyConditions, ApplyReport, apply_plan
-from connector.errors import ConfigurationError, Interrupted, RefusedError, RemoteError
+from connector.errors import (
+    ConfigurationError,
+    Interrupted,
+    QuotaError,
+    RefusedError,
+    RemoteError,
+    UnavailableError,
+)
 from connector.journal import RESEED, Journal
 from connector.lock import workspace_lock
-from connector.mapping import compile_mapping
+from connector.mapping import CompiledMapping, compile_mapping
 from connector.plan import build_plan
 from connector.plan_model import Plan
 from connector.plan_rows import PlanContext
-from connector.ports import Adapter, Organisation, Schema
+from connector.ports import Adapter, FieldInfo, Organisation, Schema
 from connector.pull import PullReport, pull
 from connector.reseed import reseed
 from connector.undo import plan_undo
@@ -32,6 +39,8 @@ from policies import messages
 from policies.model import Policy
 from policies.moment import AsOf
 from policies.policy import load_policy
+
+_STATUS_TYPES = frozenset({"text", "choice", "other"})
 
 
 def _now() -> datetime:
@@ -57,6 +66,13 @@ class Context:
     @property
     def warehouse(self) -> Warehouse:
         return Warehouse(self.workspace)
+
+    @property
+    def compiled_mapping(self) -> CompiledMapping:
+        workspace = self.workspace
+        return compile_mapping(
+            self.mapping, "mapping.yaml", zone=workspace.zone, status_field=workspace.status_field
+        )
 
     def tell(self, key: str, **values: object) -> None:
         """Say how far the run is, in the workspace's language."""
@@ -135,7 +151,7 @@ def make_plan(
     pulled = None
     if not offline:
         pulled = refresh(context)
-        check_policy_fits(policy, known_schema(context), context.workspace)
+        _check_fits(context, policy)
     organisation = context.workspace.known_organisation()
     if organisation is None:
         message = "nothing has been pulled into this workspace yet"
@@ -165,14 +181,10 @@ def find_own_notes(context: Context, journal: Journal, planning: PlanContext) ->
     if not journal.is_new():
         return
     run = journal.begin_run(RESEED)
-    mapping = compile_mapping(
-        context.mapping,
-        "mapping.yaml",
-        zone=context.workspace.zone,
-        status_field=context.workspace.status_field,
-    )
     try:
-        found = reseed(planning, mapping, context.warehouse, journal)
+        found = reseed(planning, context.compiled_mapping, context.warehouse, journal)
+    except (UnavailableError, QuotaError):
+        raise  # it may well list them later: the next plan asks again
     except RemoteError as error:
         context.tell("progress.notes_unseen", reason=error.message)
         journal.end_run(run, "failed", {"error": error.message})
@@ -213,8 +225,21 @@ def as_of_moment(workspace: Workspace, day: str | None, now: datetime) -> AsOf:
     return AsOf.midnight(chosen, workspace.zone)
 
 
-def check_policy_fits(policy: Policy, schema: Schema, workspace: Workspace) -> None:
-    """Refuse a policy whose tags or statuses this CRM could not take."""
+def _check_fits(context: Context, policy: Policy) -> None:
+    """Before it is refused, the CRM is asked anew: it may have changed since the last `check`."""
+    objects = context.compiled_mapping.customer_objects
+    try:
+        check_policy_fits(policy, known_schema(context), context.workspace, objects)
+    except ConfigurationError:
+        schema = known_schema(context, fresh=True)
+        check_policy_fits(policy, schema, context.workspace, objects)
+
+
+def check_policy_fits(
+    policy: Policy, schema: Schema, workspace: Workspace, objects: Collection[str] | None = None
+) -> None:
+    """Refuse a policy whose tags or statuses this CRM could not take. `objects` are those whose
+    records are customers; when they are not named, one that can take them is enough."""
     limit = schema.capabilities.tag_length
     for tag in sorted(policy.managed_tags):
         if limit is not None and len(tag) > limit:
@@ -227,15 +252,28 @@ def check_policy_fits(policy: Policy, schema: Schema, workspace: Workspace) -> N
         return
     if not wanted:
         return
-    known = {info.name: info for about in schema.objects.values() for info in about.fields}
-    if name not in known:
+    described = [about for key, about in schema.objects.items() if not objects or key in objects]
+    fields = [info for about in described for info in about.fields if info.name == name]
+    if not fields:
         raise ConfigurationError(f"the CRM has no field {name}", "correct crm.status_field")
-    if not known[name].writable:
-        raise ConfigurationError(f"field {name} cannot be written", "correct crm.status_field")
-    unknown = sorted(wanted - set(known[name].options)) if known[name].options else []
+    misfits = list(filter(None, (_misfit(info, wanted) for info in fields)))
+    if misfits and (objects is not None or len(misfits) == len(fields)):
+        raise misfits[0]
+
+
+def _misfit(info: FieldInfo, wanted: set[str]) -> ConfigurationError | None:
+    """Why a field cannot show these statuses."""
+    hint = "correct crm.status_field"
+    if not info.writable:
+        return ConfigurationError(f"field {info.name} cannot be written", hint)
+    if info.type not in _STATUS_TYPES:
+        message = f"field {info.name} holds a {info.type} and cannot show a status"
+        return ConfigurationError(message, hint)
+    unknown = sorted(wanted - set(info.options)) if info.options else []
     if unknown:
-        message = f"{name} has no option {', '.join(unknown)}"
-        raise ConfigurationError(message, f"it takes: {', '.join(known[name].options)}")
+        message = f"{info.name} has no option {', '.join(unknown)}"
+        return ConfigurationError(message, f"it takes: {', '.join(info.options)}")
+    return None
 
 
 def run_apply(

@@ -1,7 +1,7 @@
 """One lifecycle for all kinds of rules, as SQL: findings and open episodes become actions.
 
-Set-based over `findings`, `current_customers` (what the CRM shows), `open_episodes` and `held` (what
-stands by our own hand); never a loop over customers.
+Set-based over `findings`, `current_customers` (what the CRM shows), `open_episodes` and `held`
+(what stands by our own hand); never a loop over customers.
 Undecided never adds and never removes; a protected customer is left exactly as it is.
 """
 
@@ -51,7 +51,8 @@ WITH first_voids AS (
   SELECT key, min(rule) AS rule FROM candidates WHERE void AND stage > 0 GROUP BY key
 ), state AS (
   SELECT s.key, s.rule, s.blocked, s.evidence_key,
-    CASE WHEN s.void AND (s.bare OR v.rule < s.rule) THEN 0 ELSE s.stage END AS stage
+    CASE WHEN s.void AND (v.rule < s.rule OR (s.bare AND s.stage > 0)) THEN 0 ELSE s.stage END
+      AS stage
   FROM candidates s LEFT JOIN first_voids v ON v.key = s.key
 ), judged AS (
   SELECT s.key, s.rule, s.stage, s.blocked, e.number IS NULL AS entering,
@@ -120,10 +121,12 @@ def _candidates(number: int, rule: Rule, blocked: str) -> str:
     if unmarked and not void:
         places = ", ".join(map(str, unmarked))
         stage = f"CASE WHEN s_{number} IN ({places}) THEN 0 ELSE s_{number} END"
+    bare = void and bool(unmarked)
+    evidence_key = f"k_{number}" if rule.note else "NULL"
     return (
         f"SELECT key, CAST({number} AS SMALLINT) AS rule, CAST({stage} AS SMALLINT) AS stage, "
-        f"CAST({blocked} AS SMALLINT) AS blocked, {void} AS void, {void and bool(unmarked)} AS bare, "
-        f"{f'k_{number}' if rule.note else 'NULL'} AS evidence_key "
+        f"CAST({blocked} AS SMALLINT) AS blocked, {void} AS void, {bare} AS bare, "
+        f"CAST({evidence_key} AS VARCHAR) AS evidence_key "
         f"FROM findings WHERE {stage} > 0 OR s_{number} IS NULL"
     )
 

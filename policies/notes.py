@@ -7,6 +7,7 @@ id stands in no sentence, and the last line is how the note is found again.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from policies.messages import evidence_phrase, message
 from policies.messages.catalogue import EvidenceLike
@@ -20,7 +21,7 @@ def render_note(
     rule: Rule, stage: str, evidence: Iterable[EvidenceLike], *, language: str, marker: str
 ) -> str:
     """The note's text; its first line is the title. A template replaces what stands between."""
-    title = _title(rule, stage, language)
+    title = _title(rule.kind, rule.title, stage, language)
     separator = message(language, "note.separator")
     known = [item for item in evidence if item.state != "missing"]
     facts = separator.join(_one_line(evidence_phrase(language, item)) for item in known)
@@ -35,9 +36,9 @@ def render_note(
     return "\n".join([*lines, message(language, "note.marker", marker=marker)])
 
 
-def _title(rule: Rule, stage: str, language: str) -> str:
-    title = message(language, f"note.title_{rule.kind}", rule=rule.title, stage=stage)
-    title = _one_line(title)
+@lru_cache(maxsize=1_024)
+def _title(kind: str, rule: str, stage: str, language: str) -> str:
+    title = _one_line(message(language, f"note.title_{kind}", rule=rule, stage=stage))
     return title if len(title) <= MAX_TITLE else f"{title[: MAX_TITLE - 1]}…"
 
 

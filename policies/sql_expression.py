@@ -103,14 +103,14 @@ class ExpressionSql:
 
     def _aligned(self, nodes: Sequence[Node], wanted: int | None = None) -> list[str]:
         """Numbers of one scale, so that no cast is left to the database."""
-        if wanted is None and all(_is_small(node) for node in nodes):
+        if wanted is None and all(is_small(node) for node in nodes):
             return [self.sql(node) for node in nodes]
         common = max(scale(node) for node in nodes) if wanted is None else wanted
         return [f"CAST({self.sql(node)} AS DECIMAL(38,{common}))" for node in nodes]
 
     def _arithmetic(self, node: Arithmetic) -> str:
         sides = (node.left, node.right)
-        if all(_is_small(side) for side in sides) and digits(node) <= _BIGINT_DIGITS:
+        if all(is_small(side) for side in sides) and digits(node) <= _BIGINT_DIGITS:
             left, right = self.sql(node.left), self.sql(node.right)
         elif node.operator == "*":
             left, right = (self._aligned((side,), scale(side))[0] for side in sides)
@@ -179,5 +179,6 @@ class ExpressionSql:
         )
 
 
-def _is_small(node: Node) -> bool:
+def is_small(node: Node) -> bool:
+    """Whether the node is a whole number that 64 bits hold for certain."""
     return node.type is Type.INTEGER and digits(node) <= _BIGINT_DIGITS

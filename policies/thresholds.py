@@ -12,7 +12,7 @@ from decimal import Decimal
 from itertools import accumulate
 
 from policies.inputs import InputPlan
-from policies.sql_expression import ExpressionSql
+from policies.sql_expression import ExpressionSql, is_small
 from policies.tree import Rank, RankKind, scale
 
 MIN_CASES = 5
@@ -24,7 +24,9 @@ Number = Decimal | int
 def threshold_sql(plan: InputPlan, rank: Rank) -> str:
     """One row: four breaks of a quintile (a value up to the k-th is in fifth k), or the smallest
     values of class A and of class B."""
-    value = f"CAST({ExpressionSql(plan, {}).sql(rank.value)} AS DECIMAL(38,{scale(rank.value)}))"
+    value = ExpressionSql(plan, {}).sql(rank.value)
+    if rank.kind is RankKind.ABC or not is_small(rank.value):
+        value = f"CAST({value} AS DECIMAL(38,{scale(rank.value)}))"  # products and sums need room
     currencies = [plan.by_leaf[leaf] for leaf in plan.currencies(rank)]
     grouped = (
         f"WITH g AS (SELECT v, count(*) AS n FROM (SELECT {value} AS v FROM inputs) "
@@ -35,8 +37,8 @@ def threshold_sql(plan: InputPlan, rank: Rank) -> str:
         columns = " UNION ALL ".join(
             f"SELECT {item.currency_column} AS c FROM inputs" for item in currencies
         )
-        grouped += f", k AS (SELECT count(DISTINCT c) AS currencies FROM ({columns}))"
-        usable += " AND (SELECT currencies FROM k) <= 1"
+        grouped += f", k AS (SELECT coalesce(min(c) = max(c), TRUE) AS one_currency FROM ({columns}))"
+        usable += " AND (SELECT one_currency FROM k)"
     if rank.kind is RankKind.QUINTILE:
         return _quintile_sql(grouped, usable)
     return _abc_sql(grouped, usable)

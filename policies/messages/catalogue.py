@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Protocol
 
@@ -89,14 +89,24 @@ def _decimal_text(value: Decimal, *, money: bool) -> str:
 
 def evidence_phrase(language: str, item: EvidenceLike) -> str:
     """One fact in words: what it is and its value, `never`, or that nobody can tell."""
-    label = input_label(language, item.name)
-    if item.state == "missing":
+    return _phrase(language, item.name, item.type, item.value, item.state)
+
+
+@lru_cache(maxsize=8_192)  # dates, counts and names come again in thousands of notes
+def _phrase(
+    language: str,
+    name: str,
+    kind: str,
+    value: str | int | bool | None,  # noqa: FBT001
+    state: str,
+) -> str:
+    label = input_label(language, name)
+    if state == "missing":
         return message(language, "fact.missing", label=label)
-    if item.state == "never":
-        key = "fact.never" if item.type == Type.DATE else "fact.blank"
+    if state == "never":
+        key = "fact.never" if kind == Type.DATE else "fact.blank"
         return message(language, key, label=label)
-    text = value_text(language, item.type, item.value)
-    return message(language, "fact.known", label=label, value=text)
+    return message(language, "fact.known", label=label, value=value_text(language, kind, value))
 
 
 @cache

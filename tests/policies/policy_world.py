@@ -69,10 +69,11 @@ def duckdb_outcomes(
     columns = [compiled.evidence_columns(name) for name in names]
     flat = [f"i.{column}" for group in columns for column in group]
     rules, shields = len(policy.rules), len(policy.protections)
-    found = [*(f"f.s_{number}" for number in range(rules))]
+    found = [f"f.s_{number}" for number in range(rules)]
     found += [f"f.p_{number}" for number in range(shields)]
+    columns_sql = ", ".join(["f.key", *found, *flat])
     rows = connection.execute(
-        f"SELECT {', '.join(['f.key', *found, *flat])} FROM findings f JOIN inputs i ON i.key = f.key"
+        f"SELECT {columns_sql} FROM findings f JOIN inputs i ON i.key = f.key"
     )
     outcomes = {}
     while batch := rows.fetchmany(5_000):
