@@ -140,7 +140,7 @@ def _sums(
     connection: duckdb.DuckDBPyConnection, policy: Policy, compiled: CompiledEvaluation
 ) -> Iterator[tuple[object, ...]]:
     for number, rule in enumerate(policy.rules):
-        columns = ", ".join(compiled.evidence_columns(rule.id)[1:])
+        columns = ", ".join(item.column for item in compiled.plan.evidence_inputs(rule.id))
         row = connection.execute(
             "SELECT count(*), sum(hash(key, stage, status, blocked, entering)), "
             f"sum(hash(key, {columns})) FROM listed JOIN listed_inputs USING (place) "
@@ -345,15 +345,13 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(prefix="highseas-") as folder:
         place = options.folder or Path(folder)
-        runs = [
-            measure(place, customers, options.rules, options.repeats)
-            for customers in options.customers
-        ]
+        runs = []
+        for customers in options.customers:
+            runs.append(measure(place, customers, options.rules, options.repeats))
+            if not options.json:
+                show(runs[-1])
     if options.json:
         print(json.dumps({"bars": BARS, "runs": runs}, indent=2))
-        return
-    for figures in runs:
-        show(figures)
 
 
 if __name__ == "__main__":

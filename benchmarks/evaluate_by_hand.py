@@ -112,29 +112,34 @@ _EVIDENCE = (
 
 
 def thresholds(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[object, ...]]:
-    """The breaks of each rank: four of a quintile, or the least values of A and B."""
+    """The breaks of each rank: four of a quintile, or the least values of A and B. Whole numbers
+    are grouped first; amounts hardly repeat, and are sorted as they are."""
     currencies = connection.execute(
-        "SELECT count(DISTINCT c) FROM (SELECT DISTINCT cur_amount AS c FROM metrics "
-        "UNION SELECT DISTINCT cur_amount_year FROM metrics "
-        "UNION SELECT DISTINCT cur_refund FROM metrics)"
+        "SELECT least(min(cur_amount), min(cur_amount_year), min(cur_refund)) = "
+        "greatest(max(cur_amount), max(cur_amount_year), max(cur_refund)) FROM metrics"
     ).fetchone()
-    assert currencies == (1,)
+    assert currencies == (True,)
     found = {}
-    for name, (value, _) in _RANKS.items():
-        grouped = f"SELECT {value} AS v, count(*) AS n FROM metrics GROUP BY v HAVING v IS NOT NULL"
+    for name, (value, currency) in _RANKS.items():
+        known = f"(SELECT {value} AS v FROM metrics WHERE v IS NOT NULL)"
+        breaks = ", ".join(f"min(CASE WHEN u * 5 >= c * {k} THEN v END)" for k in range(1, 5))
         if name.startswith("abc"):
             query = (
                 "SELECT min(CASE WHEN above * 100 < total * 80 THEN v END), "
                 "min(CASE WHEN above * 100 < total * 95 THEN v END) FROM ("
-                "SELECT v, sum(v * n) OVER (ORDER BY v DESC ROWS UNBOUNDED PRECEDING) - v * n "
-                f"AS above, sum(v * n) OVER () AS total FROM ({grouped}) WHERE v > 0)"
+                "SELECT v, sum(v) OVER (ORDER BY v DESC ROWS UNBOUNDED PRECEDING) - v AS above "
+                f"FROM {known} WHERE v > 0), (SELECT sum(v) AS total FROM {known} WHERE v > 0)"
+            )
+        elif currency:
+            query = (
+                f"SELECT {breaks} FROM (SELECT v, row_number() OVER (ORDER BY v) AS u "
+                f"FROM {known}), (SELECT count(*) AS c FROM {known})"
             )
         else:
             query = (
-                "SELECT "
-                + ", ".join(f"min(CASE WHEN u * 5 >= c * {k} THEN v END)" for k in range(1, 5))
-                + " FROM (SELECT v, sum(n) OVER (ORDER BY v ROWS UNBOUNDED PRECEDING) AS u, "
-                f"sum(n) OVER () AS c FROM ({grouped}))"
+                f"SELECT {breaks} FROM (SELECT v, "
+                "sum(n) OVER (ORDER BY v ROWS UNBOUNDED PRECEDING) AS u, sum(n) OVER () AS c "
+                f"FROM (SELECT v, count(*) AS n FROM {known} GROUP BY v))"
             )
         row = connection.execute(query).fetchone()
         assert row is not None
@@ -215,7 +220,8 @@ def _decide_rule(number: int, rule: str, stages: list[tuple[str, str, str]]) -> 
     )
     stale = f"OR m.marker IS NULL OR m.evidence_key <> {fresh}" if note else ""
     return f"""
-SELECT * FROM (SELECT t.key, {number} AS rule, t.stage, t.blocked, m.number IS NULL AS entering, CASE
+SELECT * FROM (SELECT t.key, {number} AS rule, t.stage, t.blocked, m.number IS NULL AS entering,
+  CASE
   WHEN t.blocked >= 0 THEN CASE WHEN t.stage > 0 THEN 'protected' END
   WHEN t.stage IS NULL THEN 'undecided'
   WHEN t.blocked IS NULL THEN CASE WHEN t.stage > 0 OR m.number IS NOT NULL THEN 'undecided' END

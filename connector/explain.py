@@ -10,6 +10,7 @@ import duckdb
 
 from connector.engine import source_states
 from connector.errors import ConfigurationError
+from connector.render import one_line
 from connector.summary import missing_names
 from connector.warehouse import Warehouse
 from connector.workspace import Workspace
@@ -91,7 +92,7 @@ def _rows(
 
 def explanation_lines(explained: CustomerExplanation, language: str) -> list[str]:
     """The same for people: each rule's answer with the facts behind it, then the protections."""
-    day, name = explained.as_of.day.isoformat(), explained.name
+    day, name = explained.as_of.day.isoformat(), one_line(explained.name)
     lines = [message(language, "explain.title", name=name, customer=explained.key, day=day)]
     if explained.explanation is None:
         return [*lines, message(language, "explain.not_yet")]

@@ -341,10 +341,11 @@ def confirmed(connection: Connection, run_id: str) -> Iterator[Confirmed]:
         .order_by(intents.c.seq.desc(), intents.c.step.desc())
     )
     for seq, body, written, remote_id, by, rewritten, newest_id in _stream(connection, query):
-        primitive = _decode_primitive(written)
+        row, primitive = _decode_row(body), _decode_primitive(written)
         if rewritten is not None and _decode_primitive(rewritten).after == primitive.after:
-            by, remote_id = None, newest_id
-        yield Confirmed(seq, _decode_row(body), primitive, remote_id, by)
+            yield Confirmed(seq, row, primitive, newest_id, None)
+        else:
+            yield Confirmed(seq, row, primitive, remote_id, by)
 
 
 def receipts(connection: Connection, after: int) -> Iterator[Receipt]:

@@ -213,7 +213,8 @@ def _known_episodes(connection: Connection, rows: Sequence[PlanRow]) -> dict[_Ep
     """The stays of these rows' customers, and whether each is open."""
     customers = {row.customer for row in rows}
     is_open = episodes.c.closed_at.is_(None)
-    query = select(*episodes.primary_key.columns, is_open).where(episodes.c.customer.in_(customers))
+    columns = (episodes.c.customer, episodes.c.rule, episodes.c.number, is_open)
+    query = select(*columns).where(episodes.c.customer.in_(customers))
     return {
         (customer, rule, number): bool(still)
         for customer, rule, number, still in connection.execute(query)

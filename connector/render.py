@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+_DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
 
 def display_width(text: str) -> int:
     """How many terminal cells a text takes; wide East Asian characters take two."""
@@ -35,8 +37,19 @@ def render_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> lis
     ]
 
 
+def one_line(text: str) -> str:
+    """What a CRM holds, without what would move the cursor, break the line or turn the writing
+    direction: nobody's name may look like a row of the plan."""
+    return "".join(" " if _is_control(char) else char for char in text)
+
+
+def _is_control(char: str) -> bool:
+    return unicodedata.category(char) in {"Cc", "Zl", "Zp"} or char in _DIRECTIONS
+
+
 def shorten(text: str, width: int) -> str:
-    """Cut to a display width, with an ellipsis where something was cut."""
+    """Cut to a display width on one line, with an ellipsis where something was cut."""
+    text = one_line(text)
     if display_width(text) <= width:
         return text
     kept = ""

@@ -66,10 +66,15 @@ class PythonEvaluation:
         """The stage of each rule, and whether each protection holds."""
         with localcontext(_EXACT):
             result = self._findings(
-                inputs.values, inputs.instants, inputs.history_known, self._breaks(thresholds)
+                inputs.values, inputs.instants, inputs.gaps.history_known, self._breaks(thresholds)
             )
-        rules = len(self.plan.policy.rules)
-        return result[:rules], result[rules:]
+        policy = self.plan.policy
+        names = [rule.id for rule in policy.rules] + [item.id for item in policy.protections]
+        known = tuple(
+            value if inputs.gaps.undated.isdisjoint(self.plan.facts_of(name)) else None
+            for name, value in zip(names, result, strict=True)
+        )
+        return known[: len(policy.rules)], known[len(policy.rules) :]
 
     def _breaks(self, thresholds: Thresholds) -> list[Sequence[Decimal | int | None]]:
         return [thresholds[f"t_{place}"] for place in range(len(self.plan.ranks))]
@@ -80,7 +85,7 @@ class PythonEvaluation:
         result: dict[str, tuple[Decimal | int | None, ...]] = {}
         with localcontext(_EXACT):
             rows = [
-                self._ranked(item.values, item.instants, item.history_known, ())
+                self._ranked(item.values, item.instants, item.gaps.history_known, ())
                 for item in everyone
             ]
             for place, rank in enumerate(self.plan.ranks):
@@ -108,7 +113,7 @@ class PythonEvaluation:
 
     def _evidence(self, name: str, inputs: InputValues) -> tuple[EvidenceItem, ...]:
         values = [inputs.values[item.place] for item in self.plan.evidence_inputs(name)]
-        return self.plan.evidence(name, values, history_known=inputs.history_known)
+        return self.plan.evidence(name, values, inputs.gaps)
 
 
 def stage_name(rule: Rule, stage: int | None) -> str | None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from policies.inputs import EvidenceItem, Input, InputPlan
+from policies.inputs import EvidenceItem, Gaps, Input, InputPlan
 from policies.metrics import Aggregate, Filter, Metric
 from policies.model import Policy, Rule
 from policies.moment import AsOf, SourceState
@@ -36,11 +36,14 @@ class CompiledEvaluation:
         expressions = ExpressionSql(self.plan, thresholds)
         rules = self.plan.policy.rules
         columns = {
-            f"s_{place}": f"CAST({_stage_sql(rule, expressions)} AS SMALLINT)"
+            f"s_{place}": self._if_dated(
+                rule.id, f"CAST({_stage_sql(rule, expressions)} AS SMALLINT)"
+            )
             for place, rule in enumerate(rules)
         }
         for place, protection in enumerate(self.plan.policy.protections):
-            columns[f"p_{place}"] = expressions.sql(protection.when.tree)
+            condition = expressions.sql(protection.when.tree)
+            columns[f"p_{place}"] = self._if_dated(protection.id, condition)
         named = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
         keys = [
             f", CASE WHEN s_{place} > 0 THEN {self.evidence_key(rule.id)} END AS k_{place}"
@@ -52,20 +55,36 @@ class CompiledEvaluation:
             f"{''.join(keys)} FROM (SELECT *, {named} FROM inputs)"
         )
 
+    def _if_dated(self, name: str, sql: str) -> str:
+        """Unknown for a customer with an event that could have happened at any time."""
+        undated = self._undated(name)
+        return f"CASE WHEN NOT ({' OR '.join(undated)}) THEN {sql} END" if undated else sql
+
+    def _undated(self, name: str) -> tuple[str, ...]:
+        return tuple(f"u_{fact}" for fact in self.plan.facts_of(name))
+
     def evidence_key(self, name: str) -> str:
         """An expression over `inputs` that is equal when the deciding facts are."""
-        columns = self.evidence_columns(name)[1:]
+        columns = [item.column for item in self.plan.evidence_inputs(name)]
         texts = [f"coalesce(CAST({column} AS VARCHAR), '')" for column in columns]
         return f"md5(concat_ws(chr(31), {', '.join(texts)}))" if texts else "''"
 
     def evidence_columns(self, name: str) -> tuple[str, ...]:
-        """Columns of `inputs` to fetch for a rule or a protection; the first says whether the
-        customer's changeable attributes are known."""
-        return ("h", *(item.column for item in self.plan.evidence_inputs(name)))
+        """Columns of `inputs` to fetch for a rule or a protection: what is not known of the
+        customer, then the values."""
+        values = (item.column for item in self.plan.evidence_inputs(name))
+        return ("h", *self._undated(name), *values)
 
     def read_evidence(self, name: str, values: Sequence[object]) -> tuple[EvidenceItem, ...]:
         """Evidence from the values of `evidence_columns(name)`."""
-        return self.plan.evidence(name, values[1:], history_known=bool(values[0]))
+        undated = self._undated(name)
+        first = 1 + len(undated)
+        flags = zip(undated, values[1:first], strict=True)
+        gaps = Gaps(
+            history_known=bool(values[0]),
+            undated=frozenset(column.removeprefix("u_") for column, flag in flags if flag),
+        )
+        return self.plan.evidence(name, values[first:], gaps)
 
 
 def compile_evaluation(
@@ -98,20 +117,16 @@ def _inputs_sql(plan: InputPlan) -> str:
     day = f"DATE '{plan.as_of.day.isoformat()}'"
     columns = ["c.key AS key", f"coalesce(c.first_seen_on <= {day}, FALSE) AS h"]
     joins: list[str] = []
-    for fact in _facts(plan):
+    for fact in plan.facts:
         columns_of_fact = list(_aggregates(plan, fact))
         joins.append(_join(plan, fact, columns_of_fact))
+        columns.append(f"coalesce(f_{fact}.u, FALSE) AS u_{fact}")
     for item in plan.inputs:
         columns += _columns(plan, item, day)
     return (
         f"CREATE OR REPLACE TEMP TABLE inputs AS SELECT {', '.join(columns)} FROM customers c "
         f"{' '.join(joins)} WHERE c.created_at IS NULL OR c.created_at < {moment}"
     )
-
-
-def _facts(plan: InputPlan) -> tuple[str, ...]:
-    used = (item.metric.fact for item in plan.inputs if item.metric and item.available)
-    return tuple(dict.fromkeys(used))
 
 
 def _of_fact(plan: InputPlan, fact: str) -> Iterator[tuple[Input, MetricValue, Metric]]:
@@ -123,14 +138,16 @@ def _of_fact(plan: InputPlan, fact: str) -> Iterator[tuple[Input, MetricValue, M
 
 def _join(plan: InputPlan, fact: str, aggregates: list[str]) -> str:
     moment = _moment(plan.as_of.utc)
-    where = [f"happened_at < {moment}", f"(recorded_at IS NULL OR recorded_at < {moment})"]
+    happened = f"happened_at < {moment}"
     days = [leaf.days for _, leaf, _ in _of_fact(plan, fact)]
     windows = [window for window in days if window is not None]
     if len(windows) == len(days):
-        where.append(f"happened_at >= {_moment(plan.as_of.window_start(max(windows)))}")
+        happened += f" AND happened_at >= {_moment(plan.as_of.window_start(max(windows)))}"
     return (
-        f"LEFT JOIN (SELECT customer, {', '.join(aggregates)} FROM {fact} "
-        f"WHERE {' AND '.join(where)} GROUP BY customer) f_{fact} ON f_{fact}.customer = c.key"
+        f"LEFT JOIN (SELECT customer, bool_or(happened_at IS NULL) AS u, {', '.join(aggregates)} "
+        f"FROM {fact} WHERE (happened_at IS NULL OR ({happened})) "
+        f"AND (recorded_at IS NULL OR recorded_at < {moment}) "
+        f"GROUP BY customer) f_{fact} ON f_{fact}.customer = c.key"
     )
 
 
@@ -190,7 +207,8 @@ def _columns(plan: InputPlan, item: Input, day: str) -> Iterator[str]:
         instant = raw if item.available else "NULL"
         yield f"CAST({instant} AS TIMESTAMP) AS {item.instant_column}"
     if item.currency and item.metric:
-        yield f"f_{item.metric.fact}.c_{item.place} AS {item.currency_column}"
+        table = f"f_{item.metric.fact}"
+        yield f"CASE WHEN NOT {table}.u THEN {table}.c_{item.place} END AS {item.currency_column}"
 
 
 def _raw(plan: InputPlan, item: Input, day: str) -> str:
@@ -205,9 +223,10 @@ def _raw(plan: InputPlan, item: Input, day: str) -> str:
     metric = item.metric
     assert metric is not None  # noqa: S101 - a leaf is an attribute, a tag or a metric
     table = f"f_{metric.fact}"
+    value = f"{table}.a_{item.place}"
     if metric.type is Type.MOMENT:
-        return f"{table}.a_{item.place}"
-    return f"CASE WHEN {table}.customer IS NULL THEN 0 ELSE {table}.a_{item.place} END"
+        return f"CASE WHEN NOT {table}.u THEN {value} END"
+    return f"CASE WHEN {table}.customer IS NULL THEN 0 WHEN NOT {table}.u THEN {value} END"
 
 
 def _local_day(as_of: AsOf, moment: str) -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from policies.inputs import Input, InputPlan
+from policies.inputs import Gaps, Input, InputPlan
 from policies.metrics import Aggregate, Filter, Metric
 from policies.tree import Attribute, HasTag, MetricValue
 from policies.vocabulary import ATTRIBUTES, Type
@@ -31,7 +31,7 @@ class InputValues:
     values: tuple[Any, ...]
     instants: Mapping[int, datetime | None]
     currencies: Mapping[int, str | None]
-    history_known: bool
+    gaps: Gaps
 
 
 def input_values(plan: InputPlan, facts: CustomerFacts) -> InputValues | None:
@@ -44,20 +44,30 @@ def input_values(plan: InputPlan, facts: CustomerFacts) -> InputValues | None:
     visible = {
         fact: [row for row in rows if _is_visible(plan, row)] for fact, rows in facts.events.items()
     }
+    undated = frozenset(
+        fact
+        for fact in plan.facts
+        if any(
+            row["happened_at"] is None and _is_recorded(plan, row)
+            for row in facts.events.get(fact, ())
+        )
+    )
+    gaps = Gaps(history_known, undated)
     values: list[Any] = []
     instants: dict[int, datetime | None] = {}
     currencies: dict[int, str | None] = {}
     for item in plan.inputs:
         rows = _in_window(plan, item, visible) if item.metric else ()
-        value = _value(plan, item, facts.customer, rows, history_known=history_known)
+        value = _value(plan, item, facts.customer, rows, gaps)
         if item.instant:
             instants[item.place] = value
         if item.currency:
-            currencies[item.place] = min(map(_currency, rows), default=None)
+            dated = rows if item.metric and item.metric.fact not in undated else ()
+            currencies[item.place] = min(map(_currency, dated), default=None)
         if item.type is Type.DATE and value is not None:
             value = plan.as_of.local_day(value)
         values.append(value)
-    return InputValues(tuple(values), instants, currencies, history_known)
+    return InputValues(tuple(values), instants, currencies, gaps)
 
 
 def _utc(moment: datetime | None) -> datetime | None:
@@ -67,9 +77,12 @@ def _utc(moment: datetime | None) -> datetime | None:
 
 
 def _is_visible(plan: InputPlan, row: Row) -> bool:
-    happened, recorded = _utc(row["happened_at"]), _utc(row.get("recorded_at"))
-    if happened is None or happened >= plan.as_of.utc:
-        return False
+    happened = _utc(row["happened_at"])
+    return happened is not None and happened < plan.as_of.utc and _is_recorded(plan, row)
+
+
+def _is_recorded(plan: InputPlan, row: Row) -> bool:
+    recorded = _utc(row.get("recorded_at"))
     return recorded is None or recorded < plan.as_of.utc
 
 
@@ -90,12 +103,12 @@ def _currency(row: Row) -> str:
     return row["currency"] or ""
 
 
-def _value(
-    plan: InputPlan, item: Input, customer: Row, rows: Sequence[Row], *, history_known: bool
-) -> Any:
-    if not item.available or (item.history and not history_known):
+def _value(plan: InputPlan, item: Input, customer: Row, rows: Sequence[Row], gaps: Gaps) -> Any:
+    if not item.available or (item.history and not gaps.history_known):
         return None
     if item.metric is not None:
+        if item.metric.fact in gaps.undated:
+            return None
         return _metric(plan, item.metric, rows)
     if isinstance(item.leaf, HasTag):
         return item.leaf.tag in customer["tags"]

@@ -103,6 +103,16 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True)
+class Gaps:
+    """What is not known of one customer: the past of what the CRM forgets, unless
+    `history_known`; and every metric of the facts tables in `undated`, where an event of the
+    customer stands whose moment could not be read."""
+
+    history_known: bool
+    undated: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Condition:
     """The conditions of one rule or protection, for its evidence."""
 
@@ -179,16 +189,23 @@ class InputPlan:
         """The inputs that a rule or a protection reads, in the order of its text."""
         return self._conditions[name].inputs
 
-    def evidence(
-        self, name: str, values: Sequence[object], *, history_known: bool
-    ) -> tuple[EvidenceItem, ...]:
+    @cached_property
+    def facts(self) -> tuple[str, ...]:
+        """The facts tables that metrics are computed from."""
+        return _facts(self.inputs)
+
+    def facts_of(self, name: str) -> tuple[str, ...]:
+        """Those of them that a rule or a protection looks at."""
+        return _facts(self.evidence_inputs(name))
+
+    def evidence(self, name: str, values: Sequence[object], gaps: Gaps) -> tuple[EvidenceItem, ...]:
         """Evidence from the values of `evidence_inputs(name)`, in their order.
 
         A moment that is only counted from when another never was is left out when that one was.
         """
         condition = self._conditions[name]
         pairs = zip(condition.inputs, values, strict=True)
-        items = [_evidence(item, value, history_known) for item, value in pairs]
+        items = [_evidence(item, value, gaps) for item, value in pairs]
         if condition.fallbacks:
             never = {
                 leaf.leaf
@@ -204,6 +221,11 @@ class InputPlan:
         return tuple(items)
 
 
+def _facts(inputs: Iterable[Input]) -> tuple[str, ...]:
+    used = (item.metric.fact for item in inputs if item.metric and item.available)
+    return tuple(dict.fromkeys(used))
+
+
 def missing_inputs(evidence: Iterable[EvidenceItem]) -> tuple[str, ...]:
     """The inputs for lack of which a rule is undecided; blank attributes if nothing is missing."""
     items = tuple(evidence)
@@ -211,10 +233,12 @@ def missing_inputs(evidence: Iterable[EvidenceItem]) -> tuple[str, ...]:
     return missing or tuple(item.name for item in items if item.value is None)
 
 
-def _evidence(item: Input, value: object, history_known: bool) -> EvidenceItem:  # noqa: FBT001
+def _evidence(item: Input, value: object, gaps: Gaps) -> EvidenceItem:
     if value is not None:
         return EvidenceItem(item.name, item.type_name, _scalar(value), KNOWN)
-    state = item.empty_state if history_known or not item.history else MISSING
+    state = item.empty_state if gaps.history_known or not item.history else MISSING
+    if item.metric and item.metric.fact in gaps.undated:
+        state = MISSING
     return EvidenceItem(item.name, item.type_name, None, state)
 
 

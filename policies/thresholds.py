@@ -26,45 +26,54 @@ def threshold_sql(plan: InputPlan, rank: Rank) -> str:
     values of class A and of class B."""
     value = ExpressionSql(plan, {}).sql(rank.value)
     if rank.kind is RankKind.ABC or not is_small(rank.value):
-        value = f"CAST({value} AS DECIMAL(38,{scale(rank.value)}))"  # products and sums need room
+        value = f"CAST({value} AS DECIMAL(38,{scale(rank.value)}))"  # sums need room
+    values = f"SELECT v FROM (SELECT {value} AS v FROM inputs) WHERE v IS NOT NULL"
     currencies = [plan.by_leaf[leaf] for leaf in plan.currencies(rank)]
-    grouped = (
-        f"WITH g AS (SELECT v, count(*) AS n FROM (SELECT {value} AS v FROM inputs) "
-        "WHERE v IS NOT NULL GROUP BY v)"
-    )
-    usable = f"max(cases) >= {MIN_CASES}"
+    usable = f"cases >= {MIN_CASES}"
     if currencies:
         columns = " UNION ALL ".join(
             f"SELECT {item.currency_column} AS c FROM inputs" for item in currencies
         )
-        grouped += f", k AS (SELECT coalesce(min(c) = max(c), TRUE) AS one_currency FROM ({columns}))"
-        usable += " AND (SELECT one_currency FROM k)"
-    if rank.kind is RankKind.QUINTILE:
-        return _quintile_sql(grouped, usable)
-    return _abc_sql(grouped, usable)
+        usable += f" AND (SELECT coalesce(min(c) = max(c), TRUE) FROM ({columns}))"
+    if rank.kind is RankKind.ABC:
+        return _abc_sql(values, usable)
+    return _quintile_sql(values, usable, few=is_small(rank.value))
 
 
-def _quintile_sql(grouped: str, usable: str) -> str:
+def _quintile_sql(values: str, usable: str, *, few: bool) -> str:
+    """`few`: whole numbers come again and again, so grouping them leaves little to sort."""
+    ranked = "SELECT v, row_number() OVER (ORDER BY v) AS upto FROM x"
+    if few:
+        ranked = (
+            "SELECT v, sum(n) OVER (ORDER BY v ROWS UNBOUNDED PRECEDING) AS upto "
+            "FROM (SELECT v, count(*) AS n FROM x GROUP BY v)"
+        )
     breaks = ", ".join(
-        f"CASE WHEN {usable} THEN min(CASE WHEN upto * 5 >= cases * {fifth} THEN v END) END"
+        f"min(CASE WHEN upto * 5 >= cases * {fifth} THEN v END) AS b_{fifth}"
         for fifth in range(1, 5)
     )
-    return (
-        f"{grouped} SELECT {breaks} FROM (SELECT v, sum(n) OVER () AS cases, "
-        "sum(n) OVER (ORDER BY v ROWS UNBOUNDED PRECEDING) AS upto FROM g)"
-    )
+    return _broken(values, usable, f"SELECT {breaks} FROM ({ranked}), t", 4)
 
 
-def _abc_sql(grouped: str, usable: str) -> str:
+def _abc_sql(values: str, usable: str) -> str:
     breaks = ", ".join(
-        f"CASE WHEN {usable} THEN "
-        f"min(CASE WHEN v > 0 AND above * 100 < total * {share} THEN v END) END"
-        for share in ABC_SHARES
+        f"min(CASE WHEN above * 100 < total * {share} THEN v END) AS b_{place}"
+        for place, share in enumerate(ABC_SHARES, start=1)
     )
+    summed = (
+        "SELECT v, sum(v) OVER (ORDER BY v DESC ROWS UNBOUNDED PRECEDING) - v AS above "
+        "FROM x WHERE v > 0"
+    )
+    return _broken(values, usable, f"SELECT {breaks} FROM ({summed}), t", len(ABC_SHARES))
+
+
+def _broken(values: str, usable: str, breaks: str, size: int) -> str:
+    """Of equal values the first in order decides for all of them, so ties stay together."""
+    columns = ", ".join(f"CASE WHEN {usable} THEN b_{place} END" for place in range(1, size + 1))
     return (
-        f"{grouped} SELECT {breaks} FROM (SELECT v, sum(n) OVER () AS cases, "
-        "sum(CASE WHEN v > 0 THEN v * n ELSE 0 END) OVER () AS total, "
-        "sum(v * n) OVER (ORDER BY v DESC ROWS UNBOUNDED PRECEDING) - v * n AS above FROM g)"
+        f"WITH x AS ({values}), t AS (SELECT count(*) AS cases, "
+        "coalesce(sum(CASE WHEN v > 0 THEN v END), 0) AS total FROM x) "
+        f"SELECT {columns} FROM ({breaks}), t"
     )
 
 

@@ -117,7 +117,7 @@ def read_yaml_file(path: Path) -> Document:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ConfigurationError(
-            f"cannot read {path.name}: {reason}", f"is this the right place? {path.parent}"
+            f"cannot read {path.name}: {reason}", f"it was looked for in {path.parent.resolve()}"
         ) from None
     return read_yaml(content, path.name)
 

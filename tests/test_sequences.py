@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from adapters.memory_crm import AnswerLostError, RowError
+from adapters.memory_crm import AnswerLostError, Fault, RowError
 from adapters.memory_profile import PLAIN, Profile
 from connector import sync
 from connector.errors import ConfigurationError, RefusedError, UnavailableError
@@ -17,7 +17,7 @@ from connector.models import Outcome, PrimitiveKind, Ref
 from connector.plan_model import RowStatus
 from connector.ports import FieldInfo, NoteLookup, ObjectInfo, Schema
 from connector.sync import check_policy_fits, open_journal
-from connector.workspace import load_workspace
+from connector.workspace import load_workspace, replace_file
 from policies.policy import load_policy
 from tests.crm_sandbox import Client
 from tests.little_crm import POLICY, Shop
@@ -274,6 +274,16 @@ def test_a_staged_copy_that_was_deleted_is_filled_again_and_nothing_is_proposed(
     assert shop.plan(offline=True).changes == 0
 
 
+def test_a_value_that_nobody_can_tell_of_is_not_held_as_ours(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.customers(1, industry="quiet", status="active")
+    shop.crm.fail_next(Fault.DROP)
+    monkeypatch.setattr(shop.adapter, "settle", lambda _batch: [])
+    assert [each.state for each in shop.go().exceptions] == ["unknown"]
+    assert shop.holdings() == []
+
+
 def unanswered(_batch: object) -> list[Outcome]:
     raise UnavailableError("no answer", "later")
 
@@ -298,6 +308,16 @@ def test_a_policy_edited_after_the_plan_is_refused(shop: Shop) -> None:
     plan = shop.plan()
     shop.write_policy(POLICY + "limits: {count: 5}\n")
     with pytest.raises(RefusedError, match="the policy is now"):
+        shop.apply(plan)
+    assert shop.crm.writes == 0
+
+
+@pytest.mark.parametrize("day", ["2025-12-30", "2030-01-01"])
+def test_a_plan_as_of_another_day_is_for_looking_only(shop: Shop, day: str) -> None:
+    shop.customers(1, industry="quiet", status="active")
+    shop.plan()
+    plan = shop.plan(as_of=day)
+    with pytest.raises(RefusedError, match="is as of"):
         shop.apply(plan)
     assert shop.crm.writes == 0
 
@@ -400,5 +420,5 @@ def test_an_option_added_in_the_crm_is_seen_by_the_next_plan(shop: Shop) -> None
     shop.customers(1, industry="quiet", status="active")
     shop.plan()
     schema = described(shop, Accounts=FieldInfo("status", "choice", writable=True, options=("x",)))
-    sync.replace_file(shop.workspace.schema_path, msgspec.json.encode(schema))
+    replace_file(shop.workspace.schema_path, msgspec.json.encode(schema))
     assert shop.plan().changes == 1

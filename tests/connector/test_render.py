@@ -23,6 +23,10 @@ def test_long_names_are_cut_where_a_cell_ends() -> None:
     assert shorten("short", 7) == "short"
 
 
+def test_a_name_cannot_look_like_a_row_of_its_own() -> None:
+    assert shorten("a\nb\x1b[2J\u202ec\u2028d\t👨\u200d👩", 40) == "a b [2J c d 👨\u200d👩"
+
+
 def test_a_marker_names_one_stay_and_nothing_else() -> None:
     one = marker("60001", "Accounts:1", "失联", 1)
     assert len(one) == MARKER_LENGTH

@@ -84,7 +84,7 @@ FROM range($N) t(i), range(14) s(j) WHERE pick(i * 40 + j, 25, 3) = 0;
 INSERT INTO activities SELECT 'A:' || i, n, 's', moment,
   CASE pick(n, 30, 9) WHEN 0 THEN NULL WHEN 1 THEN TIMESTAMP '$AS_OF' + INTERVAL 1 SECOND ELSE moment END,
   'call', NULL, NULL, 60, NULL FROM events WHERE pick(i, 31, 4) > 0 AND j < 6;
-INSERT INTO orders SELECT 'A:' || i, n, 's', moment, moment, n,
+INSERT INTO orders SELECT 'A:' || i, n, 's', CASE WHEN pick(n, 38, 400) > 0 THEN moment END, moment, n,
   CASE pick(n, 32, 400) WHEN 0 THEN NULL ELSE CAST(pick(n, 33, 40) * 25.0625 AS DECIMAL(18,4)) END,
   CASE pick(n, 34, $MIXED) WHEN 0 THEN 'EUR' ELSE 'CNY' END FROM events WHERE pick(i, 35, 4) > 0 AND j > 4;
 INSERT INTO returns SELECT 'A:' || i, n, 's', moment, NULL, n, CAST(pick(n, 36, 20) * 10.3333 AS DECIMAL(18,4)), 'CNY'

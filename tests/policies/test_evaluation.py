@@ -11,7 +11,7 @@ import pytest
 from policies.compile_python import evaluate_customer
 from policies.compile_sql import compile_evaluation
 from policies.customer_facts import CustomerFacts
-from policies.inputs import EvidenceItem, InputPlan, missing_inputs
+from policies.inputs import EvidenceItem, Gaps, InputPlan, missing_inputs
 from policies.moment import AsOf, SourceState
 from policies.policy import library_policy, parse_policy
 from policies.python_expression import FunctionWriter, divide
@@ -148,10 +148,30 @@ def test_a_window_starts_at_local_midnight_and_ends_before_the_moment() -> None:
 def test_what_was_recorded_later_is_not_yet_known() -> None:
     world = World().add("orders", recorded_at=MIDNIGHT)
     assert world("never(last_order_at)") is True
-    world.add("orders", happened_at=None)
+    world.add("orders", happened_at=None, recorded_at=MIDNIGHT)
     assert world("orders_count() = 0") is True
     world.add("orders", recorded_at=MIDNIGHT - timedelta(seconds=1))
     assert world("orders_count() = 1") is True
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "never(last_order_at)",
+        "orders_count() = 0",
+        "orders_count(30) >= 0",
+        "orders_amount() >= 0",
+        "days_since(last_order_at) > 5",
+        "days_since(last_order_at, else: created_at) > 5",
+        "orders_count() = 0 AND activities_count() = 99",
+    ],
+)
+def test_an_event_without_a_readable_moment_makes_its_customer_undecided(condition: str) -> None:
+    world = World().add("orders", happened_at=None, amount=1)
+    assert world(condition) is None
+    assert world("activities_count() = 0") is True
+    world.add("orders", amount=1)
+    assert world(condition) is None
 
 
 def test_days_are_days_of_the_zone() -> None:
@@ -403,7 +423,7 @@ def test_an_unknown_kind_of_node_or_value_is_a_defect_not_a_guess() -> None:
     with pytest.raises(TypeError, match="Node has no Python"):
         FunctionWriter(plan).value(Node())
     with pytest.raises(TypeError, match="no evidence can be made of float"):
-        plan.evidence("r", [1.5], history_known=True)
+        plan.evidence("r", [1.5], Gaps(history_known=True))
 
 
 def test_facts_are_aggregated_once_a_table_and_only_what_is_used() -> None:
