@@ -120,10 +120,9 @@ def product(world: World, rules: int) -> Figures:
         gather_actions(connection)
         meter.lap("gather")
         rows = 0
-        for number in range(len(policy.rules)):
-            rows += sum(
-                1 for _ in RuleRows(_context(policy), compiled, number).evidence(connection)
-            )
+        for number, rule in enumerate(policy.rules):
+            reader = RuleRows(_context(policy), compiled, number, rule)
+            rows += sum(1 for _ in reader.evidence(connection))
         meter.lap("evidence")
         result = meter.result()
         result["rows"] = rows
@@ -200,9 +199,9 @@ def store(world: World, _rules: int) -> Figures:
         ):
             meter = Meter()
             fetched = 0
-            for number in range(len(policy.rules)):
-                rule = RuleRows(_context(policy), compiled, number)
-                fetched += sum(1 for _ in rule.evidence(connection))
+            for number, rule in enumerate(policy.rules):
+                reader = RuleRows(_context(policy), compiled, number, rule)
+                fetched += sum(1 for _ in reader.evidence(connection))
             meter.lap("evidence")
             sequence = count()
             header = PlanHeader("bench", "", policy.hash, 0, (), "zh-CN")
@@ -210,8 +209,8 @@ def store(world: World, _rules: int) -> Figures:
                 header,
                 (
                     row
-                    for number in range(len(policy.rules))
-                    for row in RuleRows(_context(policy), compiled, number).rows(
+                    for number, rule in enumerate(policy.rules)
+                    for row in RuleRows(_context(policy), compiled, number, rule).rows(
                         connection, sequence
                     )
                 ),

@@ -10,22 +10,23 @@ from policies.model import Limits
 SHARE_FLOOR = 100
 
 
-def tripped_cap(limits: Limits, rule: str, kind: str, entering: int, customers: int) -> str:
-    """The cap that `entering` customers go beyond, in one phrase with its numbers; empty if none.
+def tripped_cap(limits: Limits, rule: str, kind: str, moving: int, customers: int) -> str:
+    """The cap that is exceeded, in one phrase with its numbers; empty if none.
 
-    The limits of the whole policy hold for each `void` rule; a `tier` rule relabels and is capped
-    only where the policy names it under `limits.rules`.
+    `moving` customers enter, leave or change their stage of the rule. The limits of the whole
+    policy hold for each rule but those of kind `tier`: a tier relabels, and is capped only where
+    the policy names it under `limits.rules`.
     """
     own = limits.rules.get(rule)
     count = own.count if own and own.count is not None else None
     share = own.share if own and own.share is not None else None
-    if kind == "void":
+    if kind != "tier":
         count = limits.count if count is None else count
         share = limits.share if share is None else share
-    if count is not None and entering > count:
-        return f"{entering} > {count}"
-    if share is not None and customers >= SHARE_FLOOR and entering > share * customers:
-        return f"{entering} > {_percent(share)} of {customers}"
+    if count is not None and moving > count:
+        return f"{moving} > {count}"
+    if share is not None and customers >= SHARE_FLOOR and moving > share * customers:
+        return f"{moving} > {_percent(share)} of {customers}"
     return ""
 
 

@@ -18,7 +18,7 @@ from connector.standing import load_standing
 from connector.warehouse import Warehouse
 from policies.compile_sql import CompiledEvaluation
 from policies.lifecycle import action_statements
-from policies.model import Policy
+from policies.model import RETIRED, Policy
 
 
 def build_plan(context: PlanContext, warehouse: Warehouse, journal: Journal) -> Plan:
@@ -29,7 +29,8 @@ def build_plan(context: PlanContext, warehouse: Warehouse, journal: Journal) -> 
         )
         compiled = evaluate(connection, context.policy, context.as_of)
         load_standing(connection, journal)
-        for statement in action_statements(context.written_policy):
+        written = context.written_policy.with_retired(_retired(connection, context.policy))
+        for statement in action_statements(written):
             connection.execute(statement)
         gather_actions(connection)
         header = PlanHeader(
@@ -37,22 +38,32 @@ def build_plan(context: PlanContext, warehouse: Warehouse, journal: Journal) -> 
             as_of=context.as_of.moment.astimezone(UTC).isoformat(),
             policy_hash=context.policy.hash,
             customers=_customers(connection),
-            rules=tuple(_counts(connection, context.policy)),
+            rules=tuple(_counts(connection, written)),
             language=context.language,
         )
-        plan = journal.store_plan(header, _rows(context, compiled, connection))
+        plan = journal.store_plan(header, _rows(context, compiled, written, connection))
     calls, cost = plan_cost(context.adapter, journal, plan)
     journal.set_plan_cost(plan.id, calls, cost)
     return journal.plan(plan.id)
 
 
+def _retired(connection: duckdb.DuckDBPyConnection, policy: Policy) -> list[str]:
+    """Rules in which customers still stay, although the policy has them no more."""
+    rows = connection.execute("SELECT DISTINCT rule FROM open_episodes ORDER BY rule").fetchall()
+    known = {rule.id for rule in policy.rules}
+    return [name for (name,) in rows if name not in known]
+
+
 def _rows(
-    context: PlanContext, compiled: CompiledEvaluation, connection: duckdb.DuckDBPyConnection
+    context: PlanContext,
+    compiled: CompiledEvaluation,
+    written: Policy,
+    connection: duckdb.DuckDBPyConnection,
 ) -> Iterator[PlanRow]:
     """Rows by rule, in the order of the policy; within a rule by customer key."""
     sequence = count()
-    for number in range(len(context.policy.rules)):
-        yield from RuleRows(context, compiled, number).rows(connection, sequence)
+    for number, rule in enumerate(written.rules):
+        yield from RuleRows(context, compiled, number, rule).rows(connection, sequence)
 
 
 def _customers(connection: duckdb.DuckDBPyConnection) -> int:
@@ -62,31 +73,27 @@ def _customers(connection: duckdb.DuckDBPyConnection) -> int:
 
 def _counts(connection: duckdb.DuckDBPyConnection, policy: Policy) -> Iterator[RuleCount]:
     customers = _customers(connection)
-    matched = connection.execute(
-        "SELECT "
-        + ", ".join(
-            f"coalesce(sum(CASE WHEN s_{number} > 0 THEN 1 ELSE 0 END), 0)"
-            for number in range(len(policy.rules))
-        )
-        + " FROM findings"
-    ).fetchone()
+    current = [number for number, rule in enumerate(policy.rules) if rule.kind != RETIRED]
+    sums = (f"coalesce(sum(CASE WHEN s_{number} > 0 THEN 1 ELSE 0 END), 0)" for number in current)
+    totals = connection.execute(f"SELECT {', '.join(sums)} FROM findings").fetchone() or ()
+    matched = dict(zip(current, totals, strict=True))
     found = connection.execute(
-        "SELECT rule, status, count(*), sum(CASE WHEN entering AND stage > 0 THEN 1 ELSE 0 END) "
-        "FROM actions GROUP BY rule, status"
+        "SELECT rule, status, count(*), sum(CASE WHEN entering AND stage > 0 THEN 1 ELSE 0 END), "
+        "sum(CASE WHEN moving THEN 1 ELSE 0 END) FROM actions GROUP BY rule, status"
     ).fetchall()
-    counts = {(number, status): total for number, status, total, _ in found}
-    entering = {number: int(new) for number, status, _, new in found if status == "change"}
+    counts = {(number, status): total for number, status, total, _, _ in found}
+    changing = {number: rest for number, status, _, *rest in found if status == "change"}
     for number, rule in enumerate(policy.rules):
-        new = entering.get(number, 0)
+        entering, moving = map(int, changing.get(number, (0, 0)))
         yield RuleCount(
             rule=rule.id,
             kind=rule.kind,
-            matched=int(matched[number]) if matched else 0,
+            matched=int(matched.get(number, 0)),
             changes=counts.get((number, "change"), 0),
-            entering=new,
+            entering=entering,
             protected=counts.get((number, "protected"), 0),
             undecided=counts.get((number, "undecided"), 0),
             overruled=counts.get((number, "overruled"), 0),
             foreign=counts.get((number, "foreign"), 0),
-            tripped=tripped_cap(policy.limits, rule.id, rule.kind, new, customers),
+            tripped=tripped_cap(policy.limits, rule.id, rule.kind, moving, customers),
         )

@@ -59,7 +59,8 @@ class PlanRow(msgspec.Struct, frozen=True, gc=False):
     `owner` are the record's as planned; None means not checked (undo). `evidence_key` names the
     deciding facts: equal keys, equal note. `blocked_by` is a protection's id, a tag's name, or
     why a write cannot be undone (`unsupported`, or `run:ID` of our later run that wrote the value);
-    `missing` the inputs that an undecided row lacks.
+    `missing` the inputs that an undecided row lacks. `hands_on` is the rule that
+    sets the customer's status when it leaves this one.
     """
 
     seq: int
@@ -80,6 +81,7 @@ class PlanRow(msgspec.Struct, frozen=True, gc=False):
     primitives: tuple[Primitive, ...] = ()
     blocked_by: str = ""
     missing: tuple[str, ...] = ()
+    hands_on: str = ""
 
 
 class RuleCount(msgspec.Struct, frozen=True):

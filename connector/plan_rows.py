@@ -16,7 +16,7 @@ from connector.plan_model import Evidence, PlanRow, RowStatus
 from connector.ports import Adapter
 from policies.compile_sql import CompiledEvaluation
 from policies.inputs import missing_inputs
-from policies.model import Policy, Rule, Stage
+from policies.model import RETIRED, Policy, Rule, Stage
 from policies.moment import AsOf
 from policies.notes import render_note
 from policies.sql_expression import literal
@@ -53,6 +53,7 @@ class _Action(NamedTuple):
     stage: int | None
     blocked: int | None
     evidence_key: str
+    heir: str | None
     name: str | None
     version: str | None
     owner: str | None
@@ -72,7 +73,7 @@ class _Action(NamedTuple):
 
 
 _COLUMNS = """
-a.key, a.status, a.stage, a.blocked, {evidence_key},
+a.key, a.status, a.stage, a.blocked, {evidence_key}, a.heir,
 c.name, c.version, c.owner_id, c.tags, c.status,
 a.number, a.stage_before, a.evidence_key_before, a.closed, a.held_tags, a.has_status, a.held_status,
 a.status_original, a.marker, a.note_id, a.note"""
@@ -127,19 +128,22 @@ def gather_actions(connection: duckdb.DuckDBPyConnection) -> None:
 class RuleRows:
     """The rows of one rule of a plan."""
 
-    def __init__(self, context: PlanContext, compiled: CompiledEvaluation, number: int) -> None:
+    def __init__(
+        self, context: PlanContext, compiled: CompiledEvaluation, number: int, rule: Rule
+    ) -> None:
         self._context = context
         self._compiled = compiled
         self._number = number
-        self._rule: Rule = context.written_policy.rules[number]
+        self._rule = rule
         self._managed = frozenset(stage.tag for stage in self._rule.stages if stage.tag)
         self._shields = [
             protection.id
             for protection in context.policy.protections
-            if self._rule.kind in protection.kinds
+            if rule.kind == RETIRED or rule.kind in protection.kinds
         ]
         # Whose evidence is fetched: for an undecided row the protections' may be what is missing.
-        columns = [compiled.evidence_columns(name) for name in (self._rule.id, *self._shields)]
+        own = () if rule.kind == RETIRED else compiled.evidence_columns(rule.id)
+        columns = [own, *(compiled.evidence_columns(name) for name in self._shields)]
         self._widths = [len(group) for group in columns]
         self._columns = [column for group in columns for column in group]
 
@@ -163,7 +167,7 @@ class RuleRows:
     def _query(self) -> str:
         key = self._compiled.evidence_key(self._rule.id) if self._rule.note else "''"
         return f"""
-SELECT {_COLUMNS.format(evidence_key=key)}, {", ".join(f"i.{name}" for name in self._columns)}
+SELECT {", ".join([_COLUMNS.format(evidence_key=key), *(f"i.{name}" for name in self._columns)])}
 FROM listed a
 JOIN listed_customers c ON c.place = a.place
 JOIN listed_inputs i ON i.place = a.place
@@ -201,7 +205,7 @@ ORDER BY CASE a.status {_ORDER} END, a.key"""
     ) -> tuple[tuple[Evidence, ...], tuple[str, ...]]:
         """The rule's evidence, and for an undecided row what is missing and for whom."""
         first, *others = self._widths
-        own = self._compiled.read_evidence(self._rule.id, values[:first])
+        own = self._compiled.read_evidence(self._rule.id, values[:first]) if first else ()
         if action.status != RowStatus.UNDECIDED:
             return own, ()
         unclear = list(own) if action.stage is None else []
@@ -231,6 +235,7 @@ ORDER BY CASE a.status {_ORDER} END, a.key"""
             version=action.version,
             owner=action.owner,
             primitives=primitives,
+            hands_on=action.heir or "",
         )
 
     def _field(self, stage: Stage | None, action: _Action) -> Iterator[Step]:
@@ -240,7 +245,7 @@ ORDER BY CASE a.status {_ORDER} END, a.key"""
         wanted = stage.status if stage else None
         shown = action.shown_status
         if wanted is None:
-            if not action.has_status or shown != action.held_status:
+            if action.heir or not action.has_status or shown != action.held_status:
                 return
             wanted = action.original_status
         if shown != wanted:

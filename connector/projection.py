@@ -276,11 +276,18 @@ def _close(connection: Connection, rows: Sequence[PlanRow], now: datetime) -> No
 
 def _release(connection: Connection, rows: Sequence[PlanRow]) -> None:
     """A stay is over: what of ours is still noted for it, somebody else has taken away. Tags of
-    others that we removed go on waiting for undo."""
+    others that we removed go on waiting for undo; a status goes over to the rule that has it now,
+    together with what stood there before."""
+    mine = and_(holdings.c.customer == bindparam("of"), holdings.c.rule == bindparam("under"))
+    handed_on = [row for row in rows if row.hands_on]
+    if handed_on:
+        status = holdings.c.kind == StepKind.FIELD.value
+        over = update(holdings).where(mine, status).values(rule=bindparam("to"))
+        connection.execute(over, [_stay(row) | {"to": row.hands_on} for row in handed_on])
     if rows:
         of_others = and_(holdings.c.kind == StepKind.TAG.value, holdings.c.value == b"false")
-        mine = and_(holdings.c.customer == bindparam("of"), holdings.c.rule == bindparam("under"))
-        connection.execute(
-            delete(holdings).where(mine, ~of_others),
-            [{"of": row.customer, "under": row.rule} for row in rows],
-        )
+        connection.execute(delete(holdings).where(mine, ~of_others), [_stay(row) for row in rows])
+
+
+def _stay(row: PlanRow) -> dict[str, str]:
+    return {"of": row.customer, "under": row.rule}

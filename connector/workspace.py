@@ -34,7 +34,7 @@ class CrmSection(BaseModel):
 
     adapter: str
     organisation: str | None = None
-    status_field: str | None = None
+    status_field: str | None = Field(default=None, pattern=r"^[^\s'\"\\.\[\]]+$")
 
 
 class PullSection(_Section):

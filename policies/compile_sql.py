@@ -34,24 +34,26 @@ class CompiledEvaluation:
     def findings_sql(self, thresholds: Thresholds) -> str:
         """`thresholds`: for each of `threshold_queries` the one row that it gave."""
         expressions = ExpressionSql(self.plan, thresholds)
-        rules = self.plan.policy.rules
-        columns = {
-            f"s_{place}": self._if_dated(
-                rule.id, f"CAST({_stage_sql(rule, expressions)} AS SMALLINT)"
-            )
-            for place, rule in enumerate(rules)
+        policy = self.plan.policy
+        answers = {
+            f"s_{place}": (rule.id, f"CAST({_stage_sql(rule, expressions)} AS SMALLINT)")
+            for place, rule in enumerate(policy.rules)
         }
-        for place, protection in enumerate(self.plan.policy.protections):
-            condition = expressions.sql(protection.when.tree)
-            columns[f"p_{place}"] = self._if_dated(protection.id, condition)
-        named = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
+        for place, protection in enumerate(policy.protections):
+            answers[f"p_{place}"] = (protection.id, expressions.sql(protection.when.tree))
+        named = ", ".join(f"{sql} AS {name}" for name, (_, sql) in answers.items())
+        # Around the answers, not inside them: the engine shares what conditions have in common
+        # only where it evaluates all of them.
+        dated = ", ".join(
+            f"{self._if_dated(of, name)} AS {name}" for name, (of, _) in answers.items()
+        )
         keys = [
             f", CASE WHEN s_{place} > 0 THEN {self.evidence_key(rule.id)} END AS k_{place}"
-            for place, rule in enumerate(rules)
+            for place, rule in enumerate(policy.rules)
             if rule.note
         ]
         return (
-            f"CREATE OR REPLACE TEMP TABLE findings AS SELECT key, {', '.join(columns)}"
+            f"CREATE OR REPLACE TEMP TABLE findings AS SELECT key, {dated}"
             f"{''.join(keys)} FROM (SELECT *, {named} FROM inputs)"
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from policies.model import Policy, Rule, Stage
+from policies.model import RETIRED, Policy, Rule, Stage
 from policies.sql_expression import literal
 
 # What the journal says we hold in the CRM: one row a customer and rule.
@@ -56,6 +56,8 @@ WITH first_voids AS (
   FROM candidates s LEFT JOIN first_voids v ON v.key = s.key
 ), judged AS (
   SELECT s.key, s.rule, s.stage, s.blocked, e.number IS NULL AS entering,
+    s.stage = 0 OR e.number IS NULL OR e.stage <> g.name AS moving,
+    s.stage > 0 AND g.status IS NOT NULL AS claims_status,
     CASE
       WHEN s.blocked >= 0 THEN CASE WHEN s.stage > 0 THEN 'protected' END
       WHEN s.stage IS NULL THEN 'undecided'
@@ -73,16 +75,22 @@ WITH first_voids AS (
   LEFT JOIN stages g ON g.rule = s.rule AND g.stage = s.stage
   LEFT JOIN open_episodes e ON e.customer = s.key AND e.rule = r.id
   LEFT JOIN held h ON h.customer = s.key AND h.rule = r.id
+), heirs AS (
+  SELECT key, min(r.id) AS id FROM judged JOIN rules r ON r.number = rule
+  WHERE claims_status AND coalesce(status, '') NOT IN ('protected', 'foreign') GROUP BY key
 )
-SELECT key, rule, stage, status, blocked, entering FROM judged WHERE status IS NOT NULL"""
+SELECT j.key, j.rule, j.stage, j.status, j.blocked, j.entering, j.moving,
+  CASE WHEN j.stage = 0 THEN heirs.id END AS heir
+FROM judged j LEFT JOIN heirs ON heirs.key = j.key WHERE j.status IS NOT NULL"""
 
 
 def action_statements(policy: Policy) -> list[str]:
     """SQL that fills `actions`: one row for each customer and rule that has something to say.
 
     `actions.status` is a row status of a plan; `stage` 0 means out; `blocked` is the number of
-    the protection that stands in the way. The policy is the one of `findings`, or the same with
-    fewer marks.
+    the protection that stands in the way; `moving`: the customer enters, leaves or changes its
+    stage; `heir`: the rule that sets its status when it leaves this one. The policy is the one
+    of `findings`, or the same with fewer marks and with retired rules behind its own.
     """
     rules = [
         f"({number}, {literal(rule.id)}, {_texts(stage.tag for stage in rule.stages)})"
@@ -97,6 +105,7 @@ def action_statements(policy: Policy) -> list[str]:
     candidates = [
         _candidates(number, rule, _blocked(policy, rule.kind))
         for number, rule in enumerate(policy.rules)
+        if rule.kind != RETIRED
     ]
     return [
         f"CREATE OR REPLACE TEMP TABLE rules {_RULES}",
@@ -137,21 +146,28 @@ def _is_bare(rule: Rule, stage: Stage) -> bool:
 
 def _leaving(policy: Policy) -> str:
     """Customers with an open episode in a rule that they are certainly out of."""
-    voids = [literal(rule.id) for rule in policy.rules if rule.kind == "void"]
-    void = f"r.id IN ({', '.join(voids)})" if voids else "FALSE"
+    numbers: dict[str, list[int]] = {}
+    for number, rule in enumerate(policy.rules):
+        numbers.setdefault(rule.kind, []).append(number)
+    blocked = " ".join(
+        f"WHEN r.number IN ({', '.join(map(str, those))}) THEN {_blocked(policy, kind)}"
+        for kind, those in numbers.items()
+    )
+    voids = ", ".join(map(str, numbers.get("void", [-1])))
     return f"""
 INSERT INTO candidates
-SELECT f.key, r.number, 0,
-  CASE WHEN {void} THEN {_blocked(policy, "void")} ELSE {_blocked(policy, "tier")} END,
-  {void}, FALSE, NULL
+SELECT f.key, r.number, 0, CASE {blocked} END, r.number IN ({voids}), FALSE, NULL
 FROM open_episodes e JOIN rules r ON r.id = e.rule JOIN findings f ON f.key = e.customer
 ANTI JOIN candidates s ON s.key = f.key AND s.rule = r.number"""
 
 
 def _blocked(policy: Policy, kind: str) -> str:
-    """The first protection that holds, -1 when none does, NULL when one cannot be told."""
+    """The first protection that holds, -1 when none does, NULL when one cannot be told. What kind
+    a retired rule was is forgotten: every protection keeps its customers as they are."""
     shields = [
-        number for number, protection in enumerate(policy.protections) if kind in protection.kinds
+        number
+        for number, protection in enumerate(policy.protections)
+        if kind == RETIRED or kind in protection.kinds
     ]
     if not shields:
         return "-1"

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
 
 from policies.tree import Node, Value, canonical, plain
 from policies.vocabulary import LANGUAGE_VERSION
+
+RETIRED = "retired"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule; a void has one stage, a tier one for each band, first match wins."""
+    """A rule; a void has one stage, a tier one for each band, first match wins; a retired one,
+    which the policy no longer has, has none."""
 
     id: str
     kind: str
@@ -101,6 +104,11 @@ class Policy:
     def conditions(self) -> tuple[Expression, ...]:
         of_rules = (condition for rule in self.rules for condition in rule.conditions)
         return (*of_rules, *(protection.when for protection in self.protections))
+
+    def with_retired(self, names: Iterable[str]) -> Policy:
+        """The policy and rules that stand in it no more: nobody is in one, all are to leave it."""
+        gone = (Rule(name, RETIRED, ()) for name in names)
+        return replace(self, rules=(*self.rules, *gone))
 
     def without_status(self) -> Policy:
         """The same decisions, marked by tags and notes alone."""

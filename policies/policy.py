@@ -236,7 +236,21 @@ class _Loader:
                 )
             if stage.tag is not None:
                 owners.setdefault(stage.tag, (*path, "mark", "tag"))
+        self._check_status(rules)
         self._check_loops(rules, protections, set(owners))
+
+    def _check_status(self, rules: tuple[Rule, ...]) -> None:
+        """One field holds one value: two rules that may both hold must not both write it."""
+        writers = [
+            (place, rule)
+            for place, rule in enumerate(rules)
+            if any(stage.status for stage in rule.stages)
+        ]
+        if len(writers) > 1 and any(rule.kind != "void" for _, rule in writers):
+            place, rule = writers[1]
+            message = f"'{rule.id}' and '{writers[0][1].id}' would both write the status"
+            hint = "only void rules may share it, or one tier rule has it alone"
+            self._problems.append(self._document.problem(("rules", place), message, hint))
 
     def _check_loops(
         self, rules: tuple[Rule, ...], protections: tuple[Protection, ...], tags: set[str]

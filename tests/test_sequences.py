@@ -422,3 +422,102 @@ def test_an_option_added_in_the_crm_is_seen_by_the_next_plan(shop: Shop) -> None
     schema = described(shop, Accounts=FieldInfo("status", "choice", writable=True, options=("x",)))
     replace_file(shop.workspace.schema_path, msgspec.json.encode(schema))
     assert shop.plan().changes == 1
+
+
+# What the policy's author does.
+
+TWO_VOIDS = """
+policy: 1
+name: two
+rules:
+  - void: first
+    reason: lost_contact
+    when: industry = 'quiet'
+    mark: {tag: first, status: void}
+  - void: second
+    reason: no_intent
+    when: industry = 'quiet' OR industry = 'refused'
+    mark: {tag: second, status: STATUS}
+"""
+
+
+@pytest.mark.parametrize("second", ["void", "watched"])
+def test_a_status_passes_from_one_rule_to_the_next_and_back_to_what_it_was(
+    tmp_path: Path, second: str
+) -> None:
+    shop = Shop(tmp_path, TWO_VOIDS.replace("STATUS", second))
+    ref = quiet_customer(shop)
+    assert status_of(shop, ref) == "void"
+    for industry, status, tags in (
+        ("refused", second, ["second"]),
+        ("quiet", "void", ["first"]),
+        ("refused", second, ["second"]),
+        ("busy", "active", []),
+    ):
+        shop.later(hours=1)
+        shop.crm.edit(ref, industry=industry)
+        assert shop.go().complete
+        assert (status_of(shop, ref), shop.crm.snapshot()[str(ref)]["tags"]) == (status, tags)
+        assert shop.plan().changes == 0
+
+
+def test_a_rule_removed_from_the_policy_takes_its_marks_with_it(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, TWO_VOIDS.replace("STATUS", "watched"))
+    before = shop.crm.snapshot()
+    refs = shop.customers(2, industry="quiet", status="active")
+    kept = shop.customers(1, industry="refused", status="active")
+    before = shop.crm.snapshot()
+    assert shop.go().complete
+    first, _ = TWO_VOIDS.split("  - void: second")
+    shop.write_policy(first.replace("industry = 'quiet'", "industry = 'nobody'"))
+    shop.later(hours=1)
+    plan = shop.plan()
+    retired = [rule for rule in plan.header.rules if rule.kind == "retired"]
+    assert [(rule.rule, rule.changes, rule.matched) for rule in retired] == [("second", 1, 0)]
+    assert plan.changes == len(refs) + len(kept)
+    assert shop.apply(plan).complete
+    assert visible(shop, refs + kept) == {key: before[key] for key in map(str, refs + kept)}
+    assert shop.plan().changes == 0
+
+
+def visible(shop: Shop, refs: tuple[Ref, ...]) -> dict[str, object]:
+    shown = shop.crm.snapshot()
+    return {str(ref): shown[str(ref)] for ref in refs}
+
+
+def test_protected_customers_keep_the_marks_of_a_removed_rule(shop: Shop) -> None:
+    ref = quiet_customer(shop)
+    shop.crm.edit(ref, region="key")
+    shop.write_policy(
+        POLICY.replace("void: quiet", "void: renamed").replace("tag: quiet", "tag: r")
+    )
+    shop.later(hours=1)
+    plan = shop.plan()
+    assert [(rule.rule, rule.changes) for rule in plan.header.rules] == [
+        ("renamed", 0),
+        ("quiet", 0),
+    ]
+
+
+def test_a_renamed_rule_hands_its_customers_over_in_two_plans(shop: Shop) -> None:
+    ref = quiet_customer(shop)
+    shop.write_policy(POLICY.replace("void: quiet", "void: renamed"))
+    shop.go()
+    assert shop.crm.snapshot()[str(ref)]["tags"] == []
+    assert shop.go().complete
+    assert shop.crm.snapshot()[str(ref)]["tags"] == ["quiet"]
+    assert [each[1] for each in shop.episodes() if each[4]] == ["renamed"]
+    assert shop.plan().changes == 0
+
+
+def test_a_cap_holds_for_leaving_too(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, POLICY + "limits: {count: 3}\n")
+    refs = shop.customers(3, industry="quiet", status="active")
+    assert shop.go().complete
+    shop.write_policy(POLICY + "limits: {count: 2}\n")
+    for ref in refs:
+        shop.crm.edit(ref, industry="busy")
+    shop.later(hours=1)
+    plan = shop.plan()
+    assert plan.header.tripped == {"quiet"}
+    assert plan.changes == 0

@@ -635,7 +635,9 @@ def test_memory_is_that_of_a_window_however_long_the_plan(tmp_path: Path) -> Non
     capabilities = msgspec.structs.replace(PLAIN.capabilities, writes=large, read_batch=500)
     with Desk(tmp_path, Profile("plain", capabilities)) as desk:
         instant = _Instant(desk.adapter.profile, now=desk.clock)
-        plan, stored = _peak(lambda: desk.journal.store_plan(desk.header(), _long(desk, 3 * WINDOW_ROWS)))
+        plan, stored = _peak(
+            lambda: desk.journal.store_plan(desk.header(), _long(desk, 3 * WINDOW_ROWS))
+        )
         _, one_window = _peak(lambda: desk.apply(plan, adapter=instant, first=WINDOW_ROWS))
         report, two = _peak(lambda: desk.apply(plan, adapter=instant, first=3 * WINDOW_ROWS))
     assert (report.done, report.writes) == (2 * WINDOW_ROWS, 2 * WINDOW_ROWS // 500)

@@ -44,7 +44,7 @@ def test_every_problem_of_the_file_is_reported_with_its_place(tmp_path: Path) ->
 
 
 def test_a_secret_in_the_file_is_refused_and_not_repeated(tmp_path: Path) -> None:
-    with pytest.raises(FileProblems, match="crm.client_secret holds a value") as caught:
+    with pytest.raises(FileProblems, match=r"crm\.client_secret holds a value") as caught:
         workspace(tmp_path, GOOD.replace("env:ACME_SECRET", "1000.topsecret"))
     assert "topsecret" not in str(caught.value)
     assert caught.value.problems[0].line == 8

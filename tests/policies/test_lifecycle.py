@@ -26,7 +26,7 @@ rules:
     note: true
     bands:
       - {name: A, when: won_deals > 5, mark: {tag: TA}}
-      - {name: B, when: won_deals > 3, mark: {tag: TB, status: good}}
+      - {name: B, when: won_deals > 3, mark: {tag: TB}}
   - {void: v2, reason: lost_contact, when: won_deals > 2, mark: {tag: V2}, note: false}
   - tier: t2
     note: false
