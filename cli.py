@@ -240,7 +240,7 @@ def check(terminal: Terminal) -> None:
     import msgspec
 
     from connector.summary import check_lines
-    from connector.sync import check_policy_fits, identify, known_schema
+    from connector.sync import check_fits, identify, known_schema
     from policies.policy import load_policy
 
     workspace = _open_workspace(terminal)
@@ -248,7 +248,7 @@ def check(terminal: Terminal) -> None:
     context = _context(terminal, workspace)
     organisation = identify(context)
     schema = known_schema(context, fresh=True)
-    check_policy_fits(policy, schema, workspace)
+    check_fits(context, policy)
     terminal.result(
         "check",
         {

@@ -18,6 +18,7 @@ from connector.plan_model import PLAN_FORMAT, Plan
 from connector.ports import Adapter, Organisation
 from connector.readback import read_back
 from connector.settle import Time, settle_open
+from policies.messages import message
 
 _LONGEST_DAY = timedelta(hours=26)
 LISTED = 100  # exceptions that a report names
@@ -96,6 +97,8 @@ def apply_plan(  # noqa: PLR0913 - where time and the wish to stop come from is 
     time = Time(clock, sleep)
     delivery = Delivery(journal, adapter, order, time, should_stop, progress)
     settled = 0
+    if journal.open_batches():
+        progress(message(plan.header.language, "progress.settling"))
     try:
         settled = settle_open(journal, adapter, time)
         journal.mark_started(plan.id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
+from itertools import count, islice
 
 import msgspec
 
@@ -23,7 +23,8 @@ from connector.ports import Adapter, Batch, Capabilities, RecordState
 from connector.settle import Time, settle_batch
 from policies.messages import message
 
-_PASSES = 2  # the second sends what settling proved absent in the first
+# The second sends what settling proved absent in the first; more follow while they help.
+_PASSES = 2
 _REPORTS = 10  # lines of progress a plan
 
 
@@ -75,12 +76,13 @@ class Delivery:
 
     def run(self) -> None:
         """Send all that has not been sent; raises Interrupted between two calls."""
-        for _ in range(_PASSES):
+        for number in count(1):
+            confirmed = self.done
             self._has_absent = False
             rows = self._rows()
             while window := list(islice(rows, WINDOW_ROWS)):
                 self._deliver_window(window)
-            if not self._has_absent:
+            if not self._has_absent or (number >= _PASSES and self.done == confirmed):
                 return
 
     def _rows(self) -> Iterator[PlanRow]:

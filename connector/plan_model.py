@@ -7,7 +7,6 @@ differs between two plans of the same meaning (plan id, creation time) stands ou
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
 from datetime import datetime
 from enum import StrEnum
 
@@ -155,12 +154,6 @@ class Fingerprint:
     def add(self, encoded_row: bytes) -> None:
         self._hash.update(b"\n")
         self._hash.update(encoded_row)
-
-    def pass_through(self, encoded_rows: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield the rows unchanged while hashing them."""
-        for row in encoded_rows:
-            self.add(row)
-            yield row
 
     def text(self) -> str:
         return self._hash.hexdigest()

@@ -92,10 +92,9 @@ def yield_notes(connection: Connection, touched: Sequence[Touched], now: datetim
 
 
 def adopt(connection: Connection, episode: Episode, held: Sequence[Holding]) -> None:
-    """Take over a stay and what came with it, as reading the CRM has shown them."""
+    """Take over a stay and what came with it (at least its note), as the CRM shows them."""
     connection.execute(insert(episodes), [asdict(episode)])
-    if held:
-        connection.execute(insert(holdings), [_holding_record(item) for item in held])
+    connection.execute(insert(holdings), [_holding_record(item) for item in held])
 
 
 def holdings_in(connection: Connection) -> Iterator[Holding]:

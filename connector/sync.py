@@ -151,7 +151,7 @@ def make_plan(
     pulled = None
     if not offline:
         pulled = refresh(context)
-        _check_fits(context, policy)
+        check_fits(context, policy)
     organisation = context.workspace.known_organisation()
     if organisation is None:
         message = "nothing has been pulled into this workspace yet"
@@ -225,8 +225,9 @@ def as_of_moment(workspace: Workspace, day: str | None, now: datetime) -> AsOf:
     return AsOf.midnight(chosen, workspace.zone)
 
 
-def _check_fits(context: Context, policy: Policy) -> None:
-    """Before it is refused, the CRM is asked anew: it may have changed since the last `check`."""
+def check_fits(context: Context, policy: Policy) -> None:
+    """Refuse a policy that this CRM could not take. Before that the CRM is asked anew: it may have
+    changed since the last `check`."""
     objects = context.compiled_mapping.customer_objects
     try:
         check_policy_fits(policy, known_schema(context), context.workspace, objects)

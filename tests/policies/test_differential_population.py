@@ -135,6 +135,7 @@ def differences(
     return len(by_sql), different
 
 
+@pytest.mark.heavy
 def test_one_hundred_thousand_customers_come_out_alike() -> None:
     as_of = AsOf.midnight(date(2026, 3, 30), "Europe/Berlin")  # the day after clocks jump
     compared, different = differences(as_of, 100_000, ALL_COMPLETE, mixed=False)

@@ -252,3 +252,34 @@ def test_broken_files_give_problems_and_nothing_else() -> None:
             outcomes.append(-len([item for item in refusal.problems if item.line >= 1]))
     assert min(outcomes) < 0 < max(outcomes)
     assert 0 not in outcomes
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "- {tier: t, bands: [{name: A, when: won_deals > 1, mark: {status: A}}]}",
+        "- {tier: t, bands: [{name: A, when: else, mark: {tag: x, status: A}}]}",
+    ],
+)
+def test_a_tier_and_another_rule_cannot_both_write_the_status(other: str) -> None:
+    void = "- {void: v, reason: no_intent, when: won_deals > 2, mark: {tag: v, status: gone}}"
+    with pytest.raises(FileProblems) as caught:
+        parse_policy(f"policy: 1\nname: p\nrules:\n{void}\n{other}\n")
+    problem = caught.value.problems[0]
+    assert problem.line == 5
+    assert "'t' and 'v' would both write the status" in problem.message
+
+
+def test_void_rules_share_the_status_because_one_alone_holds() -> None:
+    rules = "\n".join(
+        f"- {{void: v{n}, reason: no_intent, when: won_deals > {n}, mark: {{status: gone}}}}"
+        for n in range(2)
+    )
+    assert len(parse_policy(f"policy: 1\nname: p\nrules:\n{rules}\n").rules) == 2
+
+
+@pytest.mark.parametrize("condition", ["-- nothing", "/* nothing */", "+"])
+def test_a_condition_that_says_nothing_is_a_problem(condition: str) -> None:
+    rule = f"- {{tier: t, bands: [{{name: A, when: '{condition}', mark: {{tag: A}}}}]}}"
+    with pytest.raises(FileProblems, match="cannot be read"):
+        parse_policy(f"policy: 1\nname: p\nrules:\n{rule}\n")
