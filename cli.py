@@ -1,12 +1,9 @@
-"""The command line: parse, call one function, print. Imports rooms only inside command bodies."""
+"""The command line: parse, call one function, print. Rooms are imported in command bodies."""
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import re
-import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,93 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from connector.terminal import Group, Terminal, pass_terminal
+
 if TYPE_CHECKING:
     from connector.apply import ApplyReport
     from connector.summary import Voice
     from connector.sync import Context
     from connector.workspace import Workspace
-
-OUTPUT_FORMAT = 1
-# In a hint: a command that needs to be told the workspace.
-OWN_COMMAND = re.compile(
-    r"highseas(?= (?:apply|check|plan|pull|runs|show|stop|sync|undo)\b(?! --help))"
-)
-
-
-class Terminal:
-    """Where words go: results to stdout, as JSON if asked; progress and errors to stderr."""
-
-    def __init__(self, *, as_json: bool) -> None:
-        self.root = Path()
-        self.as_json = as_json
-        self.verbosity = 0
-
-    def progress(self, message: str) -> None:
-        if self.verbosity >= 0 and not self.as_json:
-            click.echo(message, err=True)
-
-    def voice(self, workspace: Workspace) -> Voice:
-        """How results speak: the workspace's language, and commands that can be typed here."""
-        from connector.summary import Voice
-
-        return Voice(workspace.language, workspace.zone, self._command)
-
-    @property
-    def _command(self) -> str:
-        """How the program is called for this workspace, to be typed as it stands."""
-        return "highseas" if self.root == Path() else f"highseas -C {shlex.quote(str(self.root))}"
-
-    def result(self, command: str, payload: dict[str, Any], lines: list[str]) -> None:
-        """Print a result once: the payload for programs, or the lines for people."""
-        if self.as_json:
-            click.echo(
-                json.dumps(
-                    {"format": OUTPUT_FORMAT, "command": command, **payload}, ensure_ascii=False
-                )
-            )
-        else:
-            click.echo("\n".join(lines))
-
-    def error(self, message: str, hint: str, exit_code: int) -> None:
-        """One line of fact (one for each problem of a file) and one of help."""
-        hint = OWN_COMMAND.sub(lambda _: self._command, hint)
-        if self.as_json:
-            payload = {"error": message, "hint": hint, "exit_code": exit_code}
-            click.echo(json.dumps({"format": OUTPUT_FORMAT, **payload}, ensure_ascii=False))
-        for line in message.splitlines():
-            click.echo(f"error: {line}", err=True)
-        click.echo(f"hint:  {hint}", err=True)
-
-
-pass_terminal = click.make_pass_decorator(Terminal)
-
-
-def _ask_for_json(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
-    if wanted:
-        context.ensure_object(Terminal).as_json = True
-
-
-class Command(click.Command):
-    """A command that takes --json behind its name too."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.params.append(
-            click.Option(
-                ["--json"],
-                is_flag=True,
-                expose_value=False,
-                callback=_ask_for_json,
-                help="One JSON object on stdout.",
-            )
-        )
-
-
-class Group(click.Group):
-    """A group of such commands."""
-
-    command_class = Command
-    group_class = type
 
 
 @click.group(
@@ -129,6 +46,13 @@ def highseas(
     terminal = context.ensure_object(Terminal)
     terminal.root, terminal.verbosity = root, -1 if quiet else verbose
     terminal.as_json |= as_json
+
+
+def _voice(terminal: Terminal, workspace: Workspace) -> Voice:
+    """How results speak: the workspace's language, and commands that can be typed here."""
+    from connector.summary import Voice
+
+    return Voice(workspace.language, workspace.zone, terminal.command)
 
 
 def _open_workspace(terminal: Terminal) -> Workspace:
@@ -294,7 +218,7 @@ def _plan_result(
     lines = plan_lines(
         plan,
         preview(journal.rows(plan.id)),
-        terminal.voice(workspace),
+        _voice(terminal, workspace),
         known_schema(context).capabilities,
     )
     terminal.result(command, payload, lines)
@@ -373,7 +297,7 @@ def _apply_result(
     from connector.summary import apply_lines
 
     payload = {"apply": msgspec.to_builtins(report)}
-    terminal.result(command, payload, apply_lines(report, terminal.voice(workspace)))
+    terminal.result(command, payload, apply_lines(report, _voice(terminal, workspace)))
     if not report.complete:
         sys.exit(5)
 
