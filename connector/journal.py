@@ -305,6 +305,16 @@ class Journal:
         with self._read() as connection:
             yield from projection.episodes_in(connection, open_only=open_only)
 
+    def standing_episodes(self) -> Iterator[tuple[Any, ...]]:
+        """As `projection.standing_episodes` says: all stays, for a plan."""
+        with self._read() as connection:
+            yield from projection.standing_episodes(connection)
+
+    def standing_holdings(self) -> Iterator[tuple[Any, ...]]:
+        """As `projection.standing_holdings` says: all that is ours, for a plan."""
+        with self._read() as connection:
+            yield from projection.standing_holdings(connection)
+
     def _read(self) -> Connection:
         return self._engine.connect()
 

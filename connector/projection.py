@@ -115,6 +115,24 @@ def episodes_in(connection: Connection, *, open_only: bool) -> Iterator[Episode]
         yield Episode(**row)
 
 
+def standing_episodes(connection: Connection) -> Iterator[tuple[Any, ...]]:
+    """Stream customer, rule, number, stage, evidence key and whether it ended: what a plan needs of
+    episodes, without the cost of objects."""
+    c = episodes.c
+    ended = c.closed_at.is_not(None).label("ended")
+    query = select(c.customer, c.rule, c.number, c.stage, c.evidence_key, ended)
+    yield from connection.execution_options(yield_per=_PAGE).execute(query)
+
+
+def standing_holdings(connection: Connection) -> Iterator[tuple[Any, ...]]:
+    """Stream customer, rule, kind, target, value and original (both as raw JSON), and note id."""
+    c, raw = holdings.c, msgspec.Raw
+    query = select(c.customer, c.rule, c.kind, c.target, c.value, c.original, c.remote_id)
+    rows = connection.execution_options(yield_per=_PAGE).execute(query)
+    for customer, rule, kind, target, value, original, remote_id in rows:
+        yield customer, rule, kind, target, raw(value), raw(original), remote_id
+
+
 def _project_holdings(connection: Connection, done: Sequence[Done], *, is_undo: bool) -> None:
     held = _held_by(connection, {item.row.customer for item in done})
     touched: set[_HoldingKey] = set()

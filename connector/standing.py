@@ -7,8 +7,10 @@ than inserting row by row.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import msgspec
@@ -17,13 +19,14 @@ from connector.journal import Journal
 from policies.lifecycle import STATE_TABLES
 from policies.sql_expression import literal
 
+_CHUNK = 10_000
 _EPISODE_COLUMNS = {
     "customer": "VARCHAR",
     "rule": "VARCHAR",
     "number": "INTEGER",
     "stage": "VARCHAR",
     "evidence_key": "VARCHAR",
-    "closed_at": "VARCHAR",
+    "ended": "BOOLEAN",
 }
 _HOLDING_COLUMNS = {
     "customer": "VARCHAR",
@@ -42,18 +45,18 @@ def load_standing(connection: duckdb.DuckDBPyConnection, journal: Journal) -> No
         connection.execute(statement)
     with tempfile.TemporaryDirectory(prefix="highseas-") as folder:
         episodes = Path(folder) / "episodes.ndjson"
-        if _write_lines(episodes, journal.episodes(open_only=False)):
+        if _write_lines(episodes, _EPISODE_COLUMNS, journal.standing_episodes()):
             source = _read_json(episodes, _EPISODE_COLUMNS)
             connection.execute(
                 "INSERT INTO open_episodes SELECT customer, rule, number, stage, evidence_key "
-                f"FROM {source} WHERE closed_at IS NULL"
+                f"FROM {source} WHERE NOT ended"
             )
             connection.execute(
                 "INSERT INTO closed_episodes SELECT customer, rule, max(number) "
-                f"FROM {source} WHERE closed_at IS NOT NULL GROUP BY customer, rule"
+                f"FROM {source} WHERE ended GROUP BY customer, rule"
             )
         holdings = Path(folder) / "holdings.ndjson"
-        if _write_lines(holdings, journal.holdings()):
+        if _write_lines(holdings, _HOLDING_COLUMNS, journal.standing_holdings()):
             connection.execute(_held_sql(_read_json(holdings, _HOLDING_COLUMNS)))
 
 
@@ -62,7 +65,7 @@ def _held_sql(source: str) -> str:
     return f"""
 INSERT INTO held
 SELECT customer, rule,
-  coalesce(list(target ORDER BY target) FILTER (kind = 'tag'), []),
+  coalesce(list(target ORDER BY target) FILTER (kind = 'tag' AND value = 'true'), []),
   bool_or(kind = 'field'),
   max(CASE WHEN kind = 'field' THEN value END),
   max(CASE WHEN kind = 'field' THEN original END),
@@ -72,12 +75,14 @@ SELECT customer, rule,
 FROM {source} GROUP BY customer, rule"""
 
 
-def _write_lines(path: Path, records: Iterable[object]) -> bool:
+def _write_lines(path: Path, names: Iterable[str], rows: Iterator[tuple[Any, ...]]) -> bool:
     """Write one JSON object a line; False when there was none."""
-    encoder = msgspec.json.Encoder()
+    keys = tuple(names)
+    encode = msgspec.json.Encoder().encode_lines
     with path.open("wb") as file:
-        for record in records:
-            file.write(encoder.encode(record) + b"\n")
+        while chunk := list(islice(rows, _CHUNK)):
+            records = [dict(zip(keys, row, strict=True)) for row in chunk]
+            file.write(encode(records))
         return file.tell() > 0
 
 

@@ -125,7 +125,7 @@ def _examples(rows: Iterable[PlanRow], language: str) -> list[str]:
         title = f"{row.rule} · {message(language, f'status.{row.status}')}"
         if title != heading:
             lines += ["", title]
-        lines.append("  " + row_line(row, language))
+        lines += row_lines(row, language)
         if title != heading:
             lines += _note_lines(row)
         heading = title
@@ -138,17 +138,18 @@ def _note_lines(row: PlanRow) -> list[str]:
     return [f"      │ {line}" for note in notes for line in note.splitlines()]
 
 
-def row_line(row: PlanRow, language: str) -> str:
-    """One customer: name, what changes, and why (or why not)."""
-    name = f"{shorten(row.name or row.customer, _NAME_WIDTH)} ({row.customer})"
+def row_lines(row: PlanRow, language: str) -> list[str]:
+    """One customer: name and what becomes of it; below, what is written, and why (or why not)."""
+    name = f"  {shorten(row.name or row.customer, _NAME_WIDTH)} ({row.customer})"
     facts = message(language, "note.separator").join(
         evidence_phrase(language, item) for item in row.evidence
     )
     if row.status is RowStatus.CHANGE:
         outside = message(language, "stage.none")
-        arrow = f"{row.stage_before or outside} → {row.stage_after or outside}"
+        stages = f"{row.stage_before or outside} → {row.stage_after or outside}"
         writes = "  ".join(_write(item, language) for item in row.primitives)
-        return "  ".join(part for part in (name, arrow, writes, facts) if part)
+        details = [f"      {part}" for part in (writes, facts) if part]
+        return [f"{name}  {stages}", *details]
     reasons = {
         RowStatus.UNDECIDED: ("row.missing", {"missing": missing_names(row.missing, language)}),
         RowStatus.PROTECTED: ("row.protected", {"protection": row.blocked_by}),
@@ -158,7 +159,7 @@ def row_line(row: PlanRow, language: str) -> str:
     if row.status in reasons:
         key, values = reasons[row.status]
         facts = message(language, key, **values)
-    return f"{name}  {facts}"
+    return [f"{name}  {facts}"]
 
 
 def missing_names(names: Iterable[str], language: str) -> str:
