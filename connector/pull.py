@@ -14,7 +14,7 @@ import msgspec
 from connector.errors import AuthenticationError, ProtocolError, RemoteError
 from connector.mapping import CompiledMapping, compile_mapping
 from connector.ports import Adapter, PullRequest
-from connector.row_shape import RowCheck
+from connector.row_shape import Reject, RowCheck
 from connector.shrink import ShrunkenPullError
 from connector.spool import Spool, Walk
 from connector.staging import Loading, Staged, paths_key, stage
@@ -28,7 +28,8 @@ _PROGRESS_PAGES = 25
 
 class ObjectReport(msgspec.Struct, frozen=True):
     """What one object brought. `kind` is full or incremental; `problems` and `orphans` count what
-    stands in the warehouse now; `error` says why the object could not be read."""
+    stands in the warehouse now, `examples` names the first problems by record and field; `error`
+    says why the object could not be read."""
 
     object: str
     kind: str
@@ -39,6 +40,7 @@ class ObjectReport(msgspec.Struct, frozen=True):
     problems: int = 0
     orphans: int = 0
     error: str = ""
+    examples: tuple[Reject, ...] = ()
 
 
 class PullReport(msgspec.Struct, frozen=True):
@@ -274,4 +276,5 @@ def _report(outcome: _Outcome, staged: Staged) -> ObjectReport:
         rejected=manifest.rejected,
         problems=problems,
         orphans=orphans,
+        examples=tuple(staged.examples.get(task.name, ())),
     )

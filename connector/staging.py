@@ -17,6 +17,7 @@ from connector.facts import FactsBuild, Slice
 from connector.incoming import read_incoming
 from connector.mapping import FACTS, MAPPED, CompiledMapping
 from connector.mapping_sql import staged
+from connector.row_shape import Reject
 from connector.shrink import Guard
 from connector.spool import Walk
 from connector.warehouse import Pulled, Warehouse, set_meta
@@ -35,12 +36,16 @@ class Loading:
     anew: bool = False
 
 
+PROBLEMS_NAMED = 5  # of each object
+
+
 @dataclass
 class Staged:
     """What became of it, object by object."""
 
     problems: dict[str, int] = field(default_factory=dict)
     orphans: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, list[Reject]] = field(default_factory=dict)
 
 
 def stage(warehouse: Warehouse, mapping: CompiledMapping, loading: Loading) -> Staged:
@@ -93,7 +98,7 @@ class _Load:
         if slices:
             self._rebuild(slices, anew=remapped)
         self._record(recount=remapped or any(map(self._has_facts, slices)))
-        return Staged(self._problems(), self._orphans())
+        return Staged(self._problems(), self._orphans(), self._examples())
 
     def _rebuild(self, slices: Mapping[str, Slice], *, anew: bool) -> None:
         connection, warehouse, loading = self._connection, self._warehouse, self._loading
@@ -234,6 +239,18 @@ class _Load:
             "SELECT object, count(*) FROM problems GROUP BY object"
         ).fetchall()
         return dict(rows)
+
+    def _examples(self) -> dict[str, list[Reject]]:
+        """The first problems of each object: which record, which field, and why."""
+        rows = self._connection.execute(
+            "SELECT object, record_id, field, message FROM problems QUALIFY "
+            "row_number() OVER (PARTITION BY object ORDER BY record_id, field, message) "
+            f"<= {PROBLEMS_NAMED} ORDER BY ALL"
+        ).fetchall()
+        found: dict[str, list[Reject]] = {}
+        for name, *place in rows:
+            found.setdefault(name, []).append(Reject(*place))
+        return found
 
     def _orphans(self) -> dict[str, int]:
         return dict(self._connection.execute("SELECT object, orphans FROM pulls").fetchall())

@@ -194,6 +194,11 @@ def pull_lines(report: PullReport, language: str) -> list[str]:
         for item in report.objects
         if item.error
     ]
+    lines += [
+        f"  {item.object}:{example.id}  {example.field}: {example.message}"
+        for item in report.objects
+        for example in item.examples
+    ]
     return lines
 
 

@@ -16,10 +16,11 @@ from typing import Any
 import pytest
 import requests
 
+from adapters import default_mapping
 from adapters.sandbox.zoho import Store, ZohoSandbox
 from connector.workspace import load_workspace
 from policies.policy import load_policy
-from tests.crm_sandbox import Client
+from tests.crm_sandbox import Client, sandbox_client
 from tests.process import ROOT, highseas
 
 PATIENCE_SECONDS = 60
@@ -347,3 +348,17 @@ def test_a_question_that_is_answered_with_no_writes_nothing(client: Client) -> N
     assert out == ""
     assert "Apply " in err
     assert client.server.writes == []
+
+
+def test_a_pull_names_the_record_and_the_field_of_a_problem(tmp_path: Path) -> None:
+    with sandbox_client(tmp_path, customers=60) as client:
+        mapping = default_mapping("zoho").replace("amount: Grand_Total", "amount: Status")
+        (client.folder / "mapping.yaml").write_text(mapping, encoding="utf-8")
+        path = client.folder / "highseas.yaml"
+        path.write_text(path.read_text("utf-8") + "mapping: mapping.yaml\n", "utf-8")
+        shown = client.run("pull").out
+        orders = {item["object"]: item for item in client.ok("pull")["pull"]["objects"]}
+    examples = orders["Sales_Orders"]["examples"]
+    assert 1 < len(examples) <= 5 < orders["Sales_Orders"]["problems"]
+    assert {example["field"] for example in examples} == {"Status"}
+    assert f"Sales_Orders:{examples[0]['id']}  Status: " in shown

@@ -63,6 +63,6 @@ class Credentials:
 
     client_id: str = "1000.SANDBOXCLIENT"
     client_secret: str = "sandbox-secret"  # noqa: S105 (made up, opens nothing but the sandbox)
-    refresh_token: str = "1000.sandbox-refresh-token"  # noqa: S105
+    refresh_token: str = "1000.sandbox-refresh-token"  # noqa: S105 (as above)
     scope: str = ALL_SCOPES
     user: str | None = None

@@ -20,7 +20,7 @@ from adapters.sandbox.zoho.faults import Fault, Faults
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
-TOKEN_PATH = "/oauth/v2/token"  # noqa: S105
+TOKEN_PATH = "/oauth/v2/token"  # noqa: S105 (a path, no secret)
 BODILESS = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
 
 
