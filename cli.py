@@ -7,10 +7,10 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -130,7 +130,9 @@ def _running(terminal: Terminal, command: str) -> Iterator[tuple[Context, Any]]:
 @click.option("--adapter", default="zoho", show_default=True, help="Which CRM (see `check`).")
 @click.option("--name", help="The client's name; by default the folder's.")
 @click.option("--timezone", default="UTC", show_default=True, help="IANA name, e.g. Asia/Shanghai.")
-@click.option("--language", type=click.Choice(["en", "zh-CN"]), default="en", show_default=True)
+@click.option(
+    "--language", type=click.Choice(["en", "zh-CN", "de"]), default="en", show_default=True
+)
 @pass_terminal
 def init(
     terminal: Terminal,
@@ -163,24 +165,26 @@ def check(terminal: Terminal) -> None:
     """Try the credentials and say what this CRM can do. Reads only."""
     import msgspec
 
+    from connector.remarks import policy_remarks
     from connector.summary import check_lines
-    from connector.sync import check_fits, identify, known_schema
-    from policies.policy import load_policy
+    from connector.sync import check_fits, client_policy, identify, known_schema
 
     workspace = _open_workspace(terminal)
-    policy = load_policy(workspace.policy_path)
     context = _context(terminal, workspace)
     organisation = identify(context)
     schema = known_schema(context, fresh=True)
+    policy = client_policy(context)
     check_fits(context, policy)
+    today = datetime.now(workspace.zone_info).date()
+    remarks = policy_remarks(policy, workspace.policy_path, workspace.language, today)
     terminal.result(
         "check",
         {
             "organisation": msgspec.to_builtins(organisation),
             "schema": msgspec.to_builtins(schema),
-            "policy": {"name": policy.name, "hash": policy.hash},
+            "policy": {"name": policy.name, "hash": policy.hash, "remarks": remarks},
         },
-        check_lines(organisation, schema, workspace.language),
+        [*check_lines(organisation, schema, workspace.language), *remarks],
     )
 
 
@@ -191,14 +195,36 @@ def check(terminal: Terminal) -> None:
 def pull(terminal: Terminal, full: bool, accept_shrink: bool) -> None:
     """Bring the staged copy of the CRM up to date. Reads only."""
     from connector.summary import pull_json, pull_lines
-    from connector.sync import recorded, refresh
+    from connector.sync import client_policy, recorded, refresh
 
     with _running(terminal, "pull") as (context, journal), recorded(journal, "pull") as summary:
-        report = refresh(context, full=full, accept_shrink=accept_shrink)
+        policy = client_policy(context)
+        report = refresh(context, policy, full=full, accept_shrink=accept_shrink)
         summary.update(pull_json(report))
     terminal.result("pull", {"pull": summary}, pull_lines(report, context.workspace.language))
     if report.partial:
         sys.exit(5)
+
+
+def _pairs(
+    _context: click.Context, _option: click.Parameter, texts: tuple[str, ...]
+) -> dict[str, str]:
+    pairs = [text.partition("=") for text in texts]
+    for name, equals, _ in pairs:
+        if not (name and equals):
+            message = f"{name or '='} is not NAME=VALUE, for example --set quiet_days=120"
+            raise click.BadParameter(message)
+    return {name: value for name, _, value in pairs}
+
+
+_overrides = click.option(
+    "--set",
+    "overrides",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=_pairs,
+    help="Another value for one of the policy's params; such a plan is for looking.",
+)
 
 
 def _plan_result(
@@ -214,6 +240,7 @@ def _plan_result(
     payload = {
         "plan": msgspec.to_builtins(plan),
         "pull": pull_json(planned.pulled) if planned.pulled else None,
+        "remarks": list(planned.remarks),
     }
     lines = plan_lines(
         plan,
@@ -221,7 +248,7 @@ def _plan_result(
         _voice(terminal, workspace),
         known_schema(context).capabilities,
     )
-    terminal.result(command, payload, lines)
+    terminal.result(command, payload, [*planned.remarks, *lines])
 
 
 def _plan_exit(planned: Any, *, exit_code: bool = False) -> None:
@@ -238,8 +265,15 @@ def _plan_exit(planned: Any, *, exit_code: bool = False) -> None:
 )
 @click.option("--as-of", help="As of the start of this day, e.g. 2026-05-31.")
 @click.option("--exit-code", is_flag=True, help="Exit with 4 when changes are waiting.")
+@_overrides
 @pass_terminal
-def plan(terminal: Terminal, offline: bool, as_of: str | None, exit_code: bool) -> None:
+def plan(
+    terminal: Terminal,
+    offline: bool,
+    as_of: str | None,
+    exit_code: bool,
+    overrides: dict[str, str],
+) -> None:
     """Show what would change, why, and what it costs. Writes nothing.
 
     Example: highseas -C clients/acme plan --as-of 2026-05-31
@@ -247,7 +281,7 @@ def plan(terminal: Terminal, offline: bool, as_of: str | None, exit_code: bool) 
     from connector.sync import make_plan
 
     with _running(terminal, "plan") as (context, journal):
-        planned = make_plan(context, journal, as_of=as_of, offline=offline)
+        planned = make_plan(context, journal, as_of=as_of, offline=offline, overrides=overrides)
         _plan_result(terminal, "plan", context, journal, planned)
     _plan_exit(planned, exit_code=exit_code)
 
@@ -394,22 +428,84 @@ def stop(terminal: Terminal) -> None:
 
 @highseas.group()
 def policy() -> None:
-    """Check and explain policies."""
+    """Check, test, explain, sign and document policies."""
+
+
+_policy_file = click.argument(
+    "path", metavar="[FILE]", type=click.Path(path_type=Path), required=False
+)
+
+
+class _PolicyPlace(NamedTuple):
+    """The policy's file, the types of the CRM's own fields as far as known, the language, and
+    which day it is there."""
+
+    path: Path
+    fields: dict[str, Any]
+    language: str
+    today: date
+
+
+def _policy_place(terminal: Terminal, path: Path | None) -> _PolicyPlace:
+    from connector.policy_fit import field_types, remembered_schema
+
+    if path is not None:
+        return _PolicyPlace(path, {}, "en", datetime.now(UTC).date())
+    workspace = _open_workspace(terminal)
+    schema = remembered_schema(workspace)
+    fields = field_types(schema) if schema else {}
+    today = datetime.now(workspace.zone_info).date()
+    return _PolicyPlace(workspace.policy_path, fields, workspace.language, today)
 
 
 @policy.command("check")
-@click.argument("path", type=click.Path(path_type=Path), required=False)
+@_policy_file
 @pass_terminal
 def policy_check(terminal: Terminal, path: Path | None) -> None:
-    """Report every problem of a policy file, with its place; FILE or the workspace's own."""
-    from policies.policy import load_policy
+    """Report every problem of a policy, with its place, then what looks wrong in it.
 
-    loaded = load_policy(path or _open_workspace(terminal).policy_path)
+    FILE is a policy, by default the workspace's own.
+    """
+    from dataclasses import replace
+
+    from connector.policy_test import check_policy
+    from connector.remarks import policy_remarks, read_signed
+
+    place = _policy_place(terminal, path)
+    loaded, found = check_policy(place.path, fields=place.fields, signed=read_signed(place.path))
+    told = replace(loaded, warnings=())  # they are among those found
+    remarks = policy_remarks(told, place.path, place.language, place.today)
     terminal.result(
         "policy check",
-        {"name": loaded.name, "hash": loaded.hash, "rules": [rule.id for rule in loaded.rules]},
-        [f"{loaded.name}: {len(loaded.rules)} rules, no problems (hash {loaded.hash[:16]})"],
+        {
+            "name": loaded.name,
+            "hash": loaded.hash,
+            "rules": [rule.id for rule in loaded.rules],
+            "warnings": [str(problem) for problem in found],
+            "remarks": remarks,
+        },
+        [
+            *(str(problem) for problem in found),
+            *remarks,
+            f"{loaded.name}: {len(loaded.rules)} rules, no problems, {len(found)} warnings "
+            f"(hash {loaded.hash[:16]})",
+        ],
     )
+
+
+@policy.command("test")
+@_policy_file
+@click.option("--cases", type=click.Path(path_type=Path), help="Default: `cases` beside FILE.")
+@pass_terminal
+def policy_test(terminal: Terminal, path: Path | None, cases: Path | None) -> None:
+    """Run the cases of a policy by both back ends, and name the edges that no case covers."""
+    from connector.policy_test import policy_test_lines, run_policy_tests
+
+    place = _policy_place(terminal, path)
+    report = run_policy_tests(place.path, cases, fields=place.fields)
+    terminal.result("policy test", report.payload(), policy_test_lines(report, place.language))
+    if not report.passed:
+        sys.exit(1)
 
 
 @policy.command("explain")
@@ -430,6 +526,61 @@ def policy_explain(terminal: Terminal, customer: str, as_of: str | None) -> None
     terminal.result(
         "policy explain", explanation.payload(), explanation_lines(explanation, workspace.language)
     )
+
+
+@policy.command("schema")
+@pass_terminal
+def policy_schema(terminal: Terminal) -> None:
+    """Print the JSON Schema of a policy file, for editors."""
+    import json
+
+    from policies.policy import policy_json_schema
+
+    schema = policy_json_schema()
+    terminal.result(
+        "policy schema", {"schema": schema}, [json.dumps(schema, ensure_ascii=False, indent=2)]
+    )
+
+
+_language = click.option("--language", type=click.Choice(["en", "zh-CN", "de"]))
+
+
+@policy.command("signoff")
+@_policy_file
+@_language
+@click.option("--name", help="Who agrees to it: writes signoff.yaml beside FILE.")
+@pass_terminal
+def policy_signoff(
+    terminal: Terminal, path: Path | None, language: str | None, name: str | None
+) -> None:
+    """Print a policy in plain words, with its thresholds, to be agreed to.
+
+    Example: highseas -C clients/acme policy signoff --language zh-CN --name 王敏
+    """
+    from connector.remarks import read_signed, sign_policy
+    from policies.policy import load_policy
+    from policies.signoff import render_signoff
+
+    place = _policy_place(terminal, path)
+    loaded = load_policy(place.path, fields=place.fields)
+    signed = sign_policy(loaded, place.path, name, place.today) if name else None
+    text = render_signoff(
+        loaded,
+        language or loaded.language or place.language,
+        signed=signed or read_signed(place.path),
+    )
+    terminal.result("policy signoff", {"text": text, "hash": loaded.hash}, [text])
+
+
+@policy.command("docs")
+@_language
+@pass_terminal
+def policy_docs(terminal: Terminal, language: str | None) -> None:
+    """Print the page of metrics, functions, attributes and columns."""
+    from policies.metric_docs import metrics_page
+
+    text = metrics_page(language or "en").rstrip()
+    terminal.result("policy docs", {"text": text}, [text])
 
 
 @highseas.group()
@@ -474,7 +625,9 @@ def sandbox_zoho(terminal: Terminal, port: int, load: str | None) -> None:
 
 @highseas.command()
 @click.option("--customers", default=10_000, show_default=True, type=click.IntRange(100, 1_000_000))
-@click.option("--language", type=click.Choice(["en", "zh-CN"]), default="en", show_default=True)
+@click.option(
+    "--language", type=click.Choice(["en", "zh-CN", "de"]), default="en", show_default=True
+)
 @click.option("--keep", type=click.Path(path_type=Path), help="Keep the workspace in this folder.")
 @pass_terminal
 def demo(terminal: Terminal, customers: int, language: str, keep: Path | None) -> None:
@@ -492,9 +645,7 @@ def demo(terminal: Terminal, customers: int, language: str, keep: Path | None) -
     settings = DemoSettings(customers=customers, language=language, keep=keep)
     outcome = run_demo(settings, tell)
     payload = outcome.payload()
-    shown: dict[str, Any] = {
-        name: f"{value:,}" if isinstance(value, int) else value for name, value in payload.items()
-    }
+    shown: dict[str, Any] = dict(payload)
     shown["workspace"], shown["plan"] = outcome.workspace, outcome.plan
     shown["verdict"] = message(language, "demo.proven" if outcome.proven else "demo.unproven")
     facts = ("decided", "applied", "proof", "calls", "blank", "look", "policy", "next")

@@ -13,7 +13,8 @@ from typing import Any, Protocol
 
 import requests
 
-from adapters import default_mapping, open_adapter
+from adapters import open_adapter
+from adapters.demo_mapping import demo_mapping
 from adapters.sandbox.demo_data import load_demo
 from adapters.sandbox.zoho import Credentials, Store, ZohoSandbox
 from connector.plan_model import RowStatus
@@ -27,7 +28,7 @@ from connector.sync import (
     run_apply,
     running,
 )
-from connector.workspace import Workspace, load_workspace
+from connector.workspace import CONFIG_NAME, Workspace, load_workspace
 from connector.workspace_files import NewWorkspace, create_workspace
 
 # They open nothing outside of this process.
@@ -95,7 +96,7 @@ def run_demo(settings: DemoSettings, tell: Tell) -> DemoOutcome:
     """Load a sandbox CRM, then pull, preview, apply, apply again, undo and compare."""
     started = time.monotonic()
     with _folder(settings.keep) as folder, Store() as store:
-        tell("demo.load", customers=f"{settings.customers:,}")
+        tell("demo.load", customers=settings.customers)
         load_demo(store, customers=settings.customers, today=datetime.now(UTC).date())
         with ZohoSandbox(store) as server:
             tell("demo.serves", url=server.url)
@@ -109,7 +110,7 @@ def _run(workspace: Workspace, server: ZohoSandbox, tell: Tell) -> dict[str, Any
         workspace,
         open_adapter(workspace),
         progress=lambda line: tell("demo.line", line=line),
-        mapping=default_mapping(workspace.adapter),
+        mapping=demo_mapping(),
     )
     managed = managed_tags(workspace)
     visible = _VisibleState(server.url)
@@ -176,6 +177,9 @@ def _make_workspace(folder: Path, url: str, language: str) -> Workspace:
     }
     new = NewWorkspace("demo", "zoho", settings, timezone="Asia/Shanghai", language=language)
     create_workspace(folder, new)
+    (folder / "mapping.yaml").write_text(demo_mapping(), encoding="utf-8")
+    with (folder / CONFIG_NAME).open("a", encoding="utf-8") as config:
+        config.write("mapping: mapping.yaml\n")
     return load_workspace(folder)
 
 

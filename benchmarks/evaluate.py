@@ -98,7 +98,8 @@ def facts(world: World, _rules: int) -> Figures:
     with opened(world, prepared=False) as connection:
         meter = Meter()
         compiled = compiled_evaluation(connection, world.policy())
-        connection.execute(compiled.inputs_sql)
+        for statement in compiled.inputs_statements:
+            connection.execute(statement)
         meter.lap("inputs")
         return meter.result()
 

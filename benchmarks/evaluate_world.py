@@ -204,7 +204,8 @@ def _let_stand(connection: duckdb.DuckDBPyConnection, policy: Policy) -> dict[st
     stage. The tags and statuses of the customers follow."""
     compiled = compiled_evaluation(connection, policy)
     connection.execute("CREATE TEMP VIEW current_customers AS FROM warehouse.main.customers")
-    connection.execute(compiled.inputs_sql)
+    for statement in compiled.inputs_statements:
+        connection.execute(statement)
     connection.execute(compiled.findings_sql(thresholds(connection, compiled)))
     for statement in (*STATE_TABLES, *action_statements(policy)):
         connection.execute(statement)

@@ -137,6 +137,12 @@ def check_plan(journal: Journal, plan: Plan, conditions: ApplyConditions, now: d
             f"plan {plan.id} is as of {header.as_of}, not of the day on which it was made",
             "--as-of is for looking; plan without it what is to be applied",
         )
+    if header.overrides:
+        raise RefusedError(
+            f"plan {plan.id} was made with --set {', '.join(header.overrides)}, "
+            "which is for looking",
+            "give the params these values in the policy itself, then plan anew without --set",
+        )
     if header.kind == "policy" and header.policy_hash != conditions.policy_hash:
         raise RefusedError(
             f"plan {plan.id} was made by policy {header.policy_hash[:12]}, "

@@ -15,9 +15,9 @@ WINDOW_ROWS = 10_000
 
 def plan_cost(adapter: Adapter, journal: Journal, plan: Plan) -> tuple[int, int]:
     """Write calls, and what the CRM charges for them."""
-    tripped = {rule.rule for rule in plan.header.rules if rule.tripped}
+    held_back = plan.header.held_back
     rows = (
-        row for row in journal.rows(plan.id, status=RowStatus.CHANGE) if row.rule not in tripped
+        row for row in journal.rows(plan.id, status=RowStatus.CHANGE) if row.rule not in held_back
     )
     calls = cost = 0
     for window in _windows(rows):

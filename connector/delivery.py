@@ -88,7 +88,7 @@ class Delivery:
     def _rows(self) -> Iterator[PlanRow]:
         plan = self._order.plan
         changes = self._journal.rows(plan.id, status=RowStatus.CHANGE)
-        wanted = (row for row in changes if row.rule not in plan.header.tripped)
+        wanted = (row for row in changes if row.rule not in plan.header.held_back)
         return islice(wanted, self._order.first)
 
     def _deliver_window(self, rows: list[PlanRow]) -> None:
@@ -225,7 +225,7 @@ class Delivery:
         total = self._order.plan.primitives
         before, self._handled = self._handled, min(self._handled + primitives, total)
         if before * _REPORTS // total != self._handled * _REPORTS // total:
-            counts = {"count": f"{self._handled:,}", "total": f"{total:,}"}
+            counts = {"count": self._handled, "total": total}
             language = self._order.plan.header.language
             self._progress(message(language, "progress.writes", **counts))
 

@@ -7,12 +7,13 @@ import duckdb
 from policies.compile_sql import CompiledEvaluation, compile_evaluation
 from policies.model import Policy
 from policies.moment import AsOf, SourceState
+from policies.sql_expression import Thresholds
 
 
 def source_states(connection: duckdb.DuckDBPyConnection) -> dict[str, SourceState]:
     """How complete each facts table is, as the warehouse knows it."""
-    rows = connection.execute("SELECT fact, complete, since FROM sources").fetchall()
-    return {fact: SourceState(bool(complete), since) for fact, complete, since in rows}
+    rows = connection.execute("SELECT fact, complete, since, pulled_at FROM sources").fetchall()
+    return {fact: SourceState(bool(complete), *rest) for fact, complete, *rest in rows}
 
 
 def evaluate(
@@ -20,11 +21,17 @@ def evaluate(
 ) -> CompiledEvaluation:
     """Fill the temporary tables `inputs` and `findings` for every customer."""
     compiled = compile_evaluation(policy, as_of, source_states(connection))
-    connection.execute(compiled.inputs_sql)
+    connection.execute(compiled.findings_sql(fill_inputs(connection, compiled)))
+    return compiled
+
+
+def fill_inputs(connection: duckdb.DuckDBPyConnection, compiled: CompiledEvaluation) -> Thresholds:
+    """Fill the temporary table `inputs`; the thresholds over it."""
+    for statement in compiled.inputs_statements:
+        connection.execute(statement)
     thresholds = {}
     for name, query in compiled.threshold_queries:
         row = connection.execute(query).fetchone()
         assert row is not None  # noqa: S101 - an aggregate without GROUP BY always gives one row
         thresholds[name] = row
-    connection.execute(compiled.findings_sql(thresholds))
-    return compiled
+    return thresholds

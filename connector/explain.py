@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
 
-from connector.engine import source_states
+from connector.engine import fill_inputs, source_states
 from connector.errors import ConfigurationError
+from connector.policy_fit import load_client_policy
 from connector.render import one_line
-from connector.summary import missing_names
+from connector.summary import missing_names, protection_name
 from connector.warehouse import Warehouse
 from connector.workspace import Workspace
 from policies.compile_python import Explanation, RuleResult, evaluate_customer
 from policies.compile_sql import compile_evaluation
-from policies.customer_facts import CustomerFacts
+from policies.customer_facts import CustomerFacts, group_of, with_groups
 from policies.inputs import missing_inputs
 from policies.messages import evidence_phrase, message
-from policies.metrics import METRICS
 from policies.moment import AsOf
-from policies.policy import load_policy
+from policies.vocabulary import EVENTS
 
 _CANDIDATES = 5
 
@@ -45,26 +45,36 @@ def explain_customer(workspace: Workspace, wanted: str, as_of: AsOf) -> Customer
 
     Raises ConfigurationError when no customer, or more than one, answers to that.
     """
-    policy = load_policy(workspace.policy_path)
+    policy = load_client_policy(workspace)
     with Warehouse(workspace).reading(as_of.day) as connection:
         key, name = _find(connection, wanted)
         sources = source_states(connection)
         compiled = compile_evaluation(policy, as_of, sources)
-        thresholds = {}
-        if compiled.threshold_queries:
-            connection.execute(compiled.inputs_sql)
-            for threshold, query in compiled.threshold_queries:
-                thresholds[threshold] = connection.execute(query).fetchall()[0]
-        facts = CustomerFacts(
-            _rows(connection, "customers", "key", key)[0],
-            {fact: _rows(connection, fact, "customer", key) for fact in _fact_tables()},
-        )
+        thresholds = fill_inputs(connection, compiled) if compiled.threshold_queries else {}
+        facts = _facts(connection, key, as_of, policy.group)
     explanation = evaluate_customer(policy, as_of, sources, thresholds, facts)
     return CustomerExplanation(key, name, as_of, explanation)
 
 
-def _fact_tables() -> list[str]:
-    return sorted({metric.fact for metric in METRICS.values()})
+def _facts(
+    connection: duckdb.DuckDBPyConnection, key: str, as_of: AsOf, group: frozenset[str]
+) -> CustomerFacts:
+    """The customer, its owner and its rows; in the facts tables of `group` those of its group."""
+    customer = _rows(connection, "customers", "key", key)[0]
+    name = group_of(as_of, customer)
+    members = {key: customer}
+    if group and name is not None:
+        members |= {row["key"]: row for row in _rows(connection, "customers", "group_key", name)}
+    facts = {
+        member: CustomerFacts(row, _events(connection, member)) for member, row in members.items()
+    }
+    own = with_groups(facts, as_of, group)[key]
+    owners = _rows(connection, "people", "id", customer["owner_id"])
+    return replace(own, owner=owners[0] if owners else None)
+
+
+def _events(connection: duckdb.DuckDBPyConnection, key: str) -> dict[str, list[dict[str, Any]]]:
+    return {fact: _rows(connection, fact, "customer", key) for fact in EVENTS}
 
 
 def _find(connection: duckdb.DuckDBPyConnection, wanted: str) -> tuple[str, str]:
@@ -83,7 +93,7 @@ def _find(connection: duckdb.DuckDBPyConnection, wanted: str) -> tuple[str, str]
 
 
 def _rows(
-    connection: duckdb.DuckDBPyConnection, table: str, column: str, key: str
+    connection: duckdb.DuckDBPyConnection, table: str, column: str, key: str | None
 ) -> list[dict[str, Any]]:
     result = connection.execute(f"SELECT * FROM {table} WHERE {column} = $1", [key])
     names = [item[0] for item in result.description or ()]
@@ -104,7 +114,8 @@ def explanation_lines(explained: CustomerExplanation, language: str) -> list[str
             lines.append("  " + message(language, "row.missing", missing=missing))
     for protection in explained.explanation.protections:
         word = {True: "protected", False: "unprotected", None: "unclear"}[protection.holds]
-        lines += ["", message(language, f"explain.{word}", protection=protection.id)]
+        shown = protection_name(protection.id, language)
+        lines += ["", message(language, f"explain.{word}", protection=shown)]
         lines += [f"  {evidence_phrase(language, item)}" for item in protection.evidence]
     return lines
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date
 from enum import Enum
 
 import duckdb
 
+from connector.groups import regroup
 from connector.mapping import (
     FACTS,
     MAPPED,
@@ -16,6 +16,7 @@ from connector.mapping import (
     Source,
 )
 from connector.mapping_sql import (
+    Seen,
     alias_select,
     customers_select,
     doubts,
@@ -40,38 +41,57 @@ def affected(name: str) -> str:
     return identifier(f"affected {name}")
 
 
+def leaving(table: str) -> str:
+    """The temporary table with the rows that a build took out of a table it was told to watch."""
+    return identifier(f"leaving {table}")
+
+
 class FactsBuild:
     """Brings all facts tables in line with the staged tables. `slices` names what changed;
-    `anew` when the mapping did, so that rows may stand there which it no longer knows."""
+    `seen.anew` when the mapping did, so that rows may stand there which it no longer knows.
+
+    Of the tables in `watched` it keeps what it takes out, unless it makes the table anew.
+    """
 
     def __init__(
         self,
         connection: duckdb.DuckDBPyConnection,
         mapping: CompiledMapping,
-        today: date,
+        seen: Seen,
         slices: Mapping[str, Slice],
-        *,
-        anew: bool,
+        watched: frozenset[str] = frozenset(),
     ) -> None:
         self._connection = connection
-        self._anew = anew
         self._mapping = mapping
-        self._today = f"DATE {literal(today.isoformat())}"
+        self._seen = seen
         self._slices = slices
+        self._watched = watched
+        self._regrouped = False
+        self.scopes: dict[str, str] = {}
         own = [slices.get(name, Slice.NONE) for name in mapping.customer_objects]
         self.customers_changed = any(kind is not Slice.NONE for kind in own)
 
     @property
     def customer_scope(self) -> str:
-        """A condition on `customers c`: those that this build made."""
-        return self._scope("customers", "c.object", "c.id") or "false"
+        """A condition on `customers c`: those that this build made or put into another group."""
+        scope = self._scope("customers", "c.object", "c.id") or "false"
+        return f"{scope} OR c.key IN (SELECT key FROM regrouped)" if self._regrouped else scope
+
+    @property
+    def customers_whole(self) -> bool:
+        return self._whole("customers")
+
+    @property
+    def people_changed(self) -> bool:
+        return any(name in self._slices for name in self._mapping.objects_of("people"))
 
     def run(self) -> None:
-        if self._anew:
+        if self._seen.anew:
             for table in MAPPED:
                 self._connection.execute(f"DELETE FROM {table}")
         self._customers()
         aliases_changed = self._aliases()
+        self._groups()
         self._people()
         for table in FACTS:
             self._fact(table, everything=aliases_changed)
@@ -102,7 +122,7 @@ class FactsBuild:
             "customers", self._scope("customers", "object", "id"), self._whole("customers")
         )
         for source in self._mapping.file.customers:
-            self._insert("customers", source, customers_select(self._mapping, source, self._today))
+            self._insert("customers", source, customers_select(self._mapping, source, self._seen))
 
     def _aliases(self) -> bool:
         """Resolve which records became which customers, chains included; True if that changed."""
@@ -131,8 +151,15 @@ class FactsBuild:
         self._connection.execute("DROP TABLE resolved")
         return changed == (True,)
 
+    def _groups(self) -> None:
+        sources = [source for source in self._mapping.file.customers if source.group_key]
+        found = [source for source in sources if self._exists(source.object)]
+        if found and self.customers_changed:
+            regroup(self._connection, found)
+            self._regrouped = True
+
     def _people(self) -> None:
-        if not any(name in self._slices for name in self._mapping.objects_of("people")):
+        if not self.people_changed:
             return
         self._connection.execute("DELETE FROM people")
         for source in self._mapping.file.people:
@@ -151,6 +178,11 @@ class FactsBuild:
         whole = bool(kinds) and all(kind is Slice.ALL for kind in kinds.values())
         if not condition:
             return
+        self.scopes[table] = "true" if Slice.ALL in kinds.values() else condition
+        if table in self._watched and self.scopes[table] == condition:
+            self._connection.execute(
+                f"CREATE OR REPLACE TEMP TABLE {leaving(table)} AS FROM {table} WHERE {condition}"
+            )
         self._delete(table, condition, whole=whole)
         aliases = self._connection.execute("SELECT EXISTS (FROM aliases)").fetchone() == (True,)
         sources: tuple[FactSource, ...] = getattr(self._mapping.file, table)
@@ -198,6 +230,20 @@ class FactsBuild:
         for statement in self._doubt_selects(name, kind):
             self._connection.execute(f"INSERT INTO problems SELECT DISTINCT {own}, {statement}")
 
+    def _gaps(self, table: str, name: str, columns: list[str]) -> set[str]:
+        """Those of the columns that are empty in some row: to read none of the others once more is
+        cheaper. A note of ours has a value in `automated`, whatever the CRM says there."""
+        own = {"customers": "object", "people": literal(name)}.get(table, "source")
+        wanted = list(dict.fromkeys(columns))
+        counts = ", ".join(f"count(*) > count({identifier(column)})" for column in wanted)
+        if not wanted:
+            return set()
+        row = self._connection.execute(
+            f"SELECT {counts} FROM {table} WHERE {own} = {literal(name)}"
+        ).fetchall()[0]
+        gaps = {column for column, gap in zip(wanted, row, strict=True) if gap}
+        return gaps | ({"automated"} if self._mapping.own_note(table, name) else set())
+
     def _doubt_selects(self, name: str, kind: Slice) -> Iterator[str]:
         scope = "true"
         if kind is Slice.SOME:
@@ -205,6 +251,9 @@ class FactsBuild:
         for table in MAPPED:
             for source in self._mapping.sources_of(table, name):
                 found = list(doubts(self._mapping, table, source))
+                if kind is Slice.ALL and self._needed_exist(source):
+                    gaps = self._gaps(table, name, [doubt.column for doubt in found])
+                    found = [doubt for doubt in found if doubt.column in gaps]
                 if not found:
                     continue
                 cases = ", ".join(

@@ -1,9 +1,14 @@
-"""Caps before the first write: how many customers a rule may take at once."""
+"""Before the first write: how many customers a rule may take at once, and on which days."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
+from policies.calendar import Calendar
+from policies.lifecycle import EXITS
 from policies.model import Limits
 
 # Below this many customers a share says little: three of twenty are not a runaway rule.
@@ -26,8 +31,47 @@ def tripped_cap(limits: Limits, rule: str, kind: str, moving: int, customers: in
     if count is not None and moving > count:
         return f"{moving} > {count}"
     if share is not None and customers >= SHARE_FLOOR and moving > share * customers:
-        return f"{moving} > {_percent(share)} of {customers}"
+        return f"{moving} > {_percent(share)} * {customers}"
     return ""
+
+
+# The periods of an owner's cap in days, the day of the plan among them; `run` is none.
+PERIOD_DAYS = {"day": 1, "week": 7, "month": 30}
+
+
+class OwnerCount(NamedTuple):
+    """How many customers of one owner move in a rule, of how many that the owner has."""
+
+    owner: str
+    moving: int
+    customers: int
+
+
+def tripped_owner_cap(limits: Limits, kind: str, owners: Iterable[OwnerCount]) -> str:
+    """The owner whose cap is exceeded most, in one phrase with its numbers; empty if none.
+
+    A share lets at least one customer move. Tiers relabel, and are not capped by owner.
+    """
+    own = limits.owner
+    if own is None or kind == "tier":
+        return ""
+    for owner, moving, customers in sorted(owners, key=lambda item: (-item.moving, item.owner)):
+        if own.count is not None and moving > own.count:
+            return f"{owner}: {moving} > {own.count}"
+        if own.share is not None and moving > 1 and moving > own.share * customers:
+            return f"{owner}: {moving} > {_percent(own.share)} * {customers}"
+    return ""
+
+
+def pause(calendar: Calendar | None, kind: str, day: date) -> str:
+    """Why a kind of rule rests on this day: `day_off`, or the freeze as it was written; empty if
+    it does not. Only what ends a relation rests: labels and tasks go on."""
+    if calendar is None or kind not in EXITS:
+        return ""
+    freeze = calendar.frozen(day)
+    if freeze is not None:
+        return freeze.text
+    return "" if calendar.is_workday(day) else "day_off"
 
 
 def _percent(share: Decimal) -> str:

@@ -1,12 +1,14 @@
-"""What a CRM forgets: append-only Parquet of the versions of customers that we have seen.
+"""What a CRM forgets: append-only Parquet of the versions of customers and people that we saw.
 
-Never rebuilt with the warehouse. `versions` in the warehouse is only its index.
+Never rebuilt with the warehouse. `versions` and `people_versions` there are only its index.
 """
 
 from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -15,15 +17,46 @@ import duckdb
 from connector.mapping_sql import local_day
 from connector.row_shape import identifier, literal
 from connector.spool import sync_directory
-from policies.vocabulary import CUSTOMERS
+from policies.vocabulary import CUSTOMERS, PEOPLE, SQL_TYPES, Table
 
-CHANGEABLE = tuple(column.name for column in CUSTOMERS.columns if column.changeable)
-ATTRIBUTES = (*CHANGEABLE, "owned_since")
+# Known without a column: a person that the CRM no longer shows.
+_GONE = "gone"
 
 
-def digest_sql(table: str) -> str:
-    """One number for all changeable attributes of a row."""
-    return f"hash({', '.join(f'{table}.{identifier(name)}' for name in ATTRIBUTES)})"
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What is kept of one table: its key and the attributes whose past counts."""
+
+    table: Table
+    key: str
+    attributes: tuple[str, ...]
+
+    @property
+    def files(self) -> str:
+        return f"{self.table.name}-*.parquet"
+
+    @property
+    def typed(self) -> Iterator[str]:
+        """No row, and all columns: files of earlier versions of highseas lack the newer ones."""
+        for name in (self.key, *self.attributes):
+            kind = SQL_TYPES[self.table.column(name).type]
+            yield f"CAST(NULL AS {kind}) AS {identifier(name)}"
+        yield "CAST(NULL AS TIMESTAMP) AS seen_at"
+        yield f"CAST(NULL AS BOOLEAN) AS {_GONE}"
+
+
+_CHANGEABLE = tuple(column.name for column in CUSTOMERS.columns if column.changeable)
+_CUSTOMERS = _Kind(CUSTOMERS, "key", (*_CHANGEABLE, "owned_since"))
+_PEOPLE = _Kind(PEOPLE, "id", tuple(name for name in PEOPLE.by_name if name != "id"))
+
+
+def _digest(kind: _Kind, table: str) -> str:
+    """One number for all attributes of a row."""
+    return f"hash({', '.join(_columns(table, kind.attributes))})"
+
+
+def _columns(table: str, names: Iterable[str]) -> list[str]:
+    return [f"{table}.{identifier(name)}" for name in names]
 
 
 def sync_versions(connection: duckdb.DuckDBPyConnection, directory: Path, zone: str) -> None:
@@ -34,15 +67,32 @@ def sync_versions(connection: duckdb.DuckDBPyConnection, directory: Path, zone: 
     known = connection.execute("SELECT name FROM version_files").fetchall()
     if {name for (name,) in known} == set(names):
         return
-    connection.execute("DELETE FROM versions")
-    connection.execute("DELETE FROM version_files")
+    for table in ("versions", "people_versions", "version_files"):
+        connection.execute(f"DELETE FROM {table}")
     connection.execute("INSERT INTO version_files SELECT unnest($1::VARCHAR[])", [names])
-    if len(names) == 1:
-        return
-    day = local_day("min(seen_at)", zone)
+    connection.execute(f"INSERT INTO versions {_index_sql(directory, zone)}")
     connection.execute(
-        f"INSERT INTO versions SELECT key, arg_max({digest_sql('h')}, seen_at), {day} "
-        f"FROM {_files(directory)} h GROUP BY key"
+        f"INSERT INTO people_versions SELECT id, last.digest FROM (SELECT h.id, "
+        f"arg_max(struct_pack(digest := {_digest(_PEOPLE, 'h')}, gone := h.{_GONE}), h.seen_at) "
+        f"AS last FROM {_seen(directory, _PEOPLE)} h GROUP BY h.id) WHERE last.gone IS NOT true"
+    )
+
+
+def _index_sql(directory: Path, zone: str) -> str:
+    """What `versions` says of each customer. Where its last version does not tell since when it
+    has its owner, the first version behind the last one with another owner does."""
+    return (
+        f"WITH h AS (SELECT key, owner_id, owned_since, seen_at, {_digest(_CUSTOMERS, 'f')} AS d "
+        f"FROM {_seen(directory, _CUSTOMERS)} f), "
+        "final AS (SELECT key, min(seen_at) AS first_at, arg_max(struct_pack("
+        "d := d, owner := owner_id, since := owned_since), seen_at) AS last FROM h GROUP BY key), "
+        "other AS (SELECT h.key, max(h.seen_at) AS seen_at FROM h JOIN final USING (key) "
+        "WHERE h.owner_id IS DISTINCT FROM final.last.owner GROUP BY h.key), "
+        "own AS (SELECT h.key, min(h.seen_at) AS since FROM h JOIN other USING (key) "
+        "WHERE h.seen_at > other.seen_at GROUP BY h.key) "
+        f"SELECT final.key, last.d, {local_day('first_at', zone)}, last.owner, "
+        "CASE WHEN last.owner IS NOT NULL THEN coalesce(last.since, own.since) END "
+        "FROM final LEFT JOIN own ON own.key = final.key"
     )
 
 
@@ -50,43 +100,81 @@ def append_versions(
     connection: duckdb.DuckDBPyConnection, directory: Path, zone: str, seen_at: datetime, scope: str
 ) -> int:
     """Write a version for each customer in `scope` (a condition on `c`) that has changed."""
-    moment = seen_at.astimezone(UTC).replace(tzinfo=None)
-    day = local_day(f"TIMESTAMP {literal(moment.isoformat(sep=' '))}", zone)
+    moment = moment_sql(seen_at)
+    digest = _digest(_CUSTOMERS, "c")
     changed = (
         f"FROM customers c LEFT JOIN versions v ON v.key = c.key "
-        f"WHERE ({scope}) AND v.digest IS DISTINCT FROM {digest_sql('c')}"
+        f"WHERE ({scope}) AND v.digest IS DISTINCT FROM {digest}"
     )
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE fresh AS SELECT c.key, {digest_sql('c')} AS digest, "
-        f"coalesce(v.first_seen_on, {day}) AS first_seen_on, v.key IS NOT NULL AS known "
-        f"{changed}"
+        f"CREATE OR REPLACE TEMP TABLE fresh AS SELECT c.key, {digest} AS digest, "
+        f"coalesce(v.first_seen_on, {local_day(moment, zone)}) AS first_seen_on, "
+        f"c.owner_id, c.owned_since, v.key IS NOT NULL AS known {changed}"
     )
     count, known = connection.execute(
         "SELECT count(*), count(*) FILTER (known) FROM fresh"
     ).fetchall()[0]
     if count:
-        name = _write(connection, directory, moment, changed)
-        connection.execute("INSERT INTO version_files VALUES (?)", [name])
+        columns = ", ".join(_columns("c", ("key", *_filled(connection))))
+        rows = f"SELECT {columns}, {moment} AS seen_at {changed}"
+        _write(connection, directory, _CUSTOMERS, seen_at, rows)
     if known:
         connection.execute("DELETE FROM versions USING fresh f WHERE versions.key = f.key")
-    connection.execute("INSERT INTO versions SELECT key, digest, first_seen_on FROM fresh")
+    connection.execute(
+        "INSERT INTO versions SELECT key, digest, first_seen_on, owner_id, owned_since FROM fresh"
+    )
     connection.execute("DROP TABLE fresh")
     return int(count)
 
 
-def _write(
-    connection: duckdb.DuckDBPyConnection, directory: Path, moment: datetime, changed: str
-) -> str:
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    name = f"customers-{moment:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}.parquet"
-    temporary = directory / f"{name}.new"
-    columns = ", ".join(f"c.{identifier(column)}" for column in ATTRIBUTES)
+def _filled(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The attributes that any customer has: a file need not hold columns of nothing."""
+    counts = ", ".join(f"count({name}) > 0" for name in _columns("c", _CUSTOMERS.attributes))
+    row = connection.execute(f"SELECT {counts} FROM customers c").fetchall()[0]
+    return [name for name, any_ in zip(_CUSTOMERS.attributes, row, strict=True) if any_]
+
+
+def append_people(connection: duckdb.DuckDBPyConnection, directory: Path, seen_at: datetime) -> int:
+    """Write a version of each person that has changed, came or went."""
     connection.execute(
-        f"COPY (SELECT c.key, {columns}, "
-        f"TIMESTAMP {literal(moment.isoformat(sep=' '))} AS seen_at "
-        f"{changed}) "
-        f"TO {literal(str(temporary))} (FORMAT parquet)"
+        f"CREATE OR REPLACE TEMP TABLE fresh AS SELECT coalesce(p.id, v.id) AS id, "
+        f"{', '.join(_columns('p', _PEOPLE.attributes))}, p.id IS NULL AS {_GONE}, "
+        f"CASE WHEN p.id IS NOT NULL THEN {_digest(_PEOPLE, 'p')} END AS digest "
+        "FROM (SELECT DISTINCT ON (id) * FROM people ORDER BY ALL) p "
+        "FULL JOIN people_versions v ON v.id = p.id "
+        f"WHERE p.id IS NULL OR v.digest IS DISTINCT FROM {_digest(_PEOPLE, 'p')}"
     )
+    row = connection.execute("SELECT count(*) FROM fresh").fetchone()
+    count = int(row[0]) if row else 0
+    if count:
+        rows = f"SELECT * EXCLUDE (digest), {moment_sql(seen_at)} AS seen_at FROM fresh"
+        _write(connection, directory, _PEOPLE, seen_at, rows)
+        connection.execute(
+            "DELETE FROM people_versions USING fresh f WHERE people_versions.id = f.id"
+        )
+        connection.execute(
+            f"INSERT INTO people_versions SELECT id, digest FROM fresh WHERE NOT {_GONE}"
+        )
+    connection.execute("DROP TABLE fresh")
+    return count
+
+
+def moment_sql(moment: datetime) -> str:
+    """A moment as a SQL timestamp in UTC."""
+    return f"TIMESTAMP {literal(_utc(moment).isoformat(sep=' '))}"
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def _write(
+    connection: duckdb.DuckDBPyConnection, directory: Path, kind: _Kind, at: datetime, rows: str
+) -> None:
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    name = f"{kind.table.name}-{_utc(at):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}.parquet"
+    temporary = directory / f"{name}.new"
+    connection.execute(f"COPY ({rows}) TO {literal(str(temporary))} (FORMAT parquet)")
     handle = os.open(temporary, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -94,39 +182,47 @@ def _write(
         os.close(handle)
     temporary.rename(directory / name)
     sync_directory(directory)
-    return name
+    connection.execute("INSERT INTO version_files VALUES (?)", [name])
 
 
-def show_customers_of(
-    connection: duckdb.DuckDBPyConnection, directory: Path, day: date, zone: str
-) -> None:
-    """Put a view over `customers`: attributes of each as last seen by the end of a local day,
-    NULL before its first version. The rest of the record is as it stands now."""
-    parts = []
-    for column in CUSTOMERS.columns:
-        table = "h" if column.name in ATTRIBUTES else "c"
-        parts.append(f"{table}.{identifier(column.name)}")
+def show_day(connection: duckdb.DuckDBPyConnection, directory: Path, day: date, zone: str) -> None:
+    """Make the views `customers` and `people` show what was known of them at the end of a day.
+
+    A customer that was not known then has nothing but what never changes; a person is not there.
+    """
+    parts = [
+        f"{'h' if name in _CUSTOMERS.attributes else 'c'}.{identifier(name)}"
+        for name in CUSTOMERS.by_name
+    ]
     connection.execute("DROP VIEW customers")
     connection.execute(
-        f"CREATE VIEW customers AS SELECT {', '.join(parts)} "
-        f"FROM warehouse.main.customers c LEFT JOIN ({attributes_sql(directory, day, zone)}) h "
-        f"ON h.key = c.key"
+        f"CREATE VIEW customers AS SELECT {', '.join(parts)} FROM warehouse.main.customers c "
+        f"LEFT JOIN ({_last_sql(directory, _CUSTOMERS, day, zone)}) h ON h.key = c.key"
+    )
+    connection.execute("DROP VIEW people")
+    connection.execute(
+        f"CREATE VIEW people AS SELECT {', '.join(_columns('h', PEOPLE.by_name))} "
+        f"FROM ({_last_sql(directory, _PEOPLE, day, zone)}) h WHERE {_GONE} IS NOT true"
     )
 
 
-def attributes_sql(directory: Path, day: date, zone: str) -> str:
-    """A query for each customer's last version whose local day of being seen is not after `day`."""
-    picked = ", ".join(f"last.{identifier(name)} AS {identifier(name)}" for name in ATTRIBUTES)
-    fields = ", ".join(f"{identifier(name)} := {identifier(name)}" for name in ATTRIBUTES)
-    if not any(directory.glob("*.parquet")):
-        nothing = ", ".join(f"NULL AS {identifier(name)}" for name in ATTRIBUTES)
-        return f"SELECT CAST(NULL AS VARCHAR) AS key, {nothing}"
+def _last_sql(directory: Path, kind: _Kind, day: date, zone: str) -> str:
+    """A query for the last version of each record whose local day of being seen is not later."""
+    names = (*kind.attributes, _GONE)
+    picked = ", ".join(f"last.{identifier(name)} AS {identifier(name)}" for name in names)
+    fields = ", ".join(f"{identifier(name)} := {identifier(name)}" for name in names)
     return (
-        f"SELECT key, {picked} FROM (SELECT key, arg_max(struct_pack({fields}), seen_at) AS last "
-        f"FROM {_files(directory)} "
-        f"WHERE {local_day('seen_at', zone)} <= DATE {literal(day.isoformat())} GROUP BY key)"
+        f"SELECT {kind.key}, {picked} FROM (SELECT {kind.key}, "
+        f"arg_max(struct_pack({fields}), seen_at) AS last FROM {_seen(directory, kind)} "
+        f"WHERE {local_day('seen_at', zone)} <= DATE {literal(day.isoformat())} "
+        f"GROUP BY {kind.key})"
     )
 
 
-def _files(directory: Path) -> str:
-    return f"read_parquet({literal(str(directory / '*.parquet'))}, union_by_name=true)"
+def _seen(directory: Path, kind: _Kind) -> str:
+    """All versions of a kind, with all columns."""
+    typed = f"SELECT {', '.join(kind.typed)} WHERE false"
+    if not any(directory.glob(kind.files)):
+        return f"({typed})"
+    files = f"read_parquet({literal(str(directory / kind.files))}, union_by_name=true)"
+    return f"({typed} UNION ALL BY NAME SELECT * FROM {files})"

@@ -12,6 +12,8 @@ from connector.mapping_sql import staged
 from connector.row_shape import RowShape, identifier, literal
 from connector.spool import Manifest, Walk
 
+# The credentials may not read such a field: nothing is known of it, and it is not empty.
+MISSING = "is missing from every record"
 _OTHER_LINES = {
     "n": "BIGINT",
     "d": "VARCHAR",
@@ -43,7 +45,7 @@ def read_incoming(
         _replace(connection, name, fresh, manifest)
     else:
         _merge(connection, name, fresh)
-    _tell(connection, name, manifest)
+    _tell(connection, name, manifest, mapping.may_lack(name))
     connection.execute("DROP TABLE gone")
     connection.execute("DROP TABLE IF EXISTS rejected")
     return Slice.ALL if full else Slice.SOME
@@ -140,7 +142,9 @@ def _merge(connection: duckdb.DuckDBPyConnection, name: str, fresh: str) -> None
     )
 
 
-def _tell(connection: duckdb.DuckDBPyConnection, name: str, manifest: Manifest) -> None:
+def _tell(
+    connection: duckdb.DuckDBPyConnection, name: str, manifest: Manifest, may_lack: frozenset[str]
+) -> None:
     """Tombstones for what is gone, none for what is back; problems for what was rejected."""
     own = literal(name)
     moment = manifest.started_at.astimezone(UTC).replace(tzinfo=None)
@@ -160,7 +164,6 @@ def _tell(connection: duckdb.DuckDBPyConnection, name: str, manifest: Manifest) 
         )
     if manifest.rows and manifest.since is None:
         connection.execute(
-            f"INSERT INTO problems SELECT {own}, '', unnest($1::VARCHAR[]), "
-            "'is missing from every record'",
-            [list(manifest.unseen)],
+            f"INSERT INTO problems SELECT {own}, '', unnest($1::VARCHAR[]), {literal(MISSING)}",
+            [[field for field in manifest.unseen if field not in may_lack]],
         )

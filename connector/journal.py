@@ -310,6 +310,11 @@ class Journal:
         with self._read() as connection:
             yield from projection.standing_episodes(connection)
 
+    def entered_since(self, moment: datetime) -> Iterator[tuple[Any, ...]]:
+        """As `projection.entered_since` says, for caps by the week or month."""
+        with self._read() as connection:
+            yield from projection.entered_since(connection, moment)
+
     def standing_holdings(self) -> Iterator[tuple[Any, ...]]:
         """As `projection.standing_holdings` says: all that is ours, for a plan."""
         with self._read() as connection:

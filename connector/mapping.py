@@ -1,204 +1,53 @@
 """mapping.yaml: which objects of the CRM fill which facts table. Reads, checks, asks for fields.
 
-The SQL that follows from it stands in `mapping_sql`.
+Its schema stands in `mapping_file`, the SQL that follows from it in `mapping_sql`.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal
-from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import ValidationError
 
 from connector.errors import FileProblems, Problem
+from connector.mapping_file import (
+    Column,
+    Condition,
+    CustomerSource,
+    FactSource,
+    Form,
+    Link,
+    MappingFile,
+    NoteSource,
+    Source,
+)
 from connector.row_shape import PathError, RowShape, is_list_path, split_path
 from policies.validation import nearest, problems_from_validation
 from policies.vocabulary import TABLES, Type
+from policies.vocabulary import Column as TableColumn
 from policies.yaml_source import Document, read_yaml
 
 STATUS_PLACEHOLDER = "$status_field"
-DERIVED = frozenset({"key", "object", "id", "customer", "source", "first_seen_on"})
+_IDENTITY = frozenset({"key", "object", "id", "customer", "source"})
 FACTS = tuple(name for name, table in TABLES.items() if table.is_event)
 MAPPED = ("customers", "people", *FACTS)
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def as_text(value: Any) -> Any:
-    """A YAML scalar as the text that the same JSON scalar becomes when it is staged."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if isinstance(value, int | float | Decimal) else value
-
-
-Text = Annotated[str, BeforeValidator(as_text)]
-
-
-class Form(StrEnum):
-    """How a moment without an offset is written; by default it is a problem, never a guess."""
-
-    OFFSET = "offset"
-    UTC = "utc"
-    LOCAL = "local"
-    SECONDS = "epoch_seconds"
-    MILLISECONDS = "epoch_milliseconds"
-
-
-class Column(_Model):
-    """Where one column comes from: a path, perhaps through a map of values, or a constant."""
-
-    path: str | None = Field(default=None, alias="from")
-    values: dict[str, Text] | None = Field(default=None, alias="map")
-    otherwise: Text | None = Field(default=None, alias="else")
-    const: Text | None = None
-    form: Form = Field(default=Form.OFFSET, alias="as")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_path(cls, value: Any) -> Any:
-        return {"from": value} if isinstance(value, str) else value
-
-    @model_validator(mode="after")
-    def _one_origin(self) -> Self:
-        if (self.path is None) == (self.const is None):
-            raise ValueError("a column needs a path (from) or a constant (const), and not both")
-        if self.otherwise is not None and self.values is None:
-            raise ValueError("'else' needs a 'map'")
-        return self
-
-
-class Condition(_Model):
-    """What a field must be: one of `only`, or none of `never`. None stands for empty."""
-
-    only: tuple[Text | None, ...] | None = Field(default=None, alias="in")
-    never: tuple[Text | None, ...] | None = Field(default=None, alias="not")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_value(cls, value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return value
-        return {"in": value if isinstance(value, list) else [value]}
-
-    @model_validator(mode="after")
-    def _one_test(self) -> Self:
-        if (self.only is None) == (self.never is None):
-            raise ValueError("a condition is a value, a list, {in: [...]} or {not: [...]}")
-        return self
-
-
-class Link(_Model):
-    """A path that holds the id of a record of another object; the customers' by default."""
-
-    object: str | None = None
-    id: str
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_path(cls, value: Any) -> Any:
-        return {"id": value} if isinstance(value, str) else value
-
-
-class Through(_Model):
-    """The record between a fact and its customer (call → deal → account)."""
-
-    object: str
-    id: str = "id"
-    customer: Link
-
-
-class Source(_Model):
-    """One object, perhaps filtered, that fills one table. `alias`: a record whose path is filled
-    has become that customer. `since`: what is older was never pulled."""
-
-    object: str = Field(min_length=1)
-    id: str = "id"
-    where: dict[str, Condition] = Field(default_factory=dict)
-    columns: dict[str, Column] = Field(default_factory=dict)
-    since: date | None = None
-
-    def paths(self) -> Iterator[str]:
-        yield from self.where
-        yield from (column.path for column in self.columns.values() if column.path)
-
-
-class CustomerSource(Source):
-    """Records that are customers."""
-
-    alias: Link | None = None
-
-    def paths(self) -> Iterator[str]:
-        yield from super().paths()
-        if self.alias:
-            yield self.alias.id
-
-
-class FactSource(Source):
-    """Records that are events of a customer."""
-
-    customer: Link
-    through: Through | None = None
-
-    def paths(self) -> Iterator[str]:
-        yield from super().paths()
-        yield self.customer.id
-
-
-class NoteSource(_Model):
-    """Where notes stand that highseas may have written; read only to find our own again."""
-
-    object: str = Field(min_length=1)
-    id: str = "id"
-    customer: Link
-    title: str | None = None
-    text: str
-
-    def fields(self) -> Iterator[str]:
-        """The CRM's names of the fields that the paths begin with."""
-        paths = (self.customer.id, self.text, *([self.title] if self.title else []))
-        yield from dict.fromkeys(path.partition(".")[0] for path in paths)
-
-
-class MappingFile(_Model):
-    """The schema of mapping.yaml."""
-
-    mapping: Literal[1]
-    customers: tuple[CustomerSource, ...] = Field(min_length=1)
-    people: tuple[Source, ...] = ()
-    activities: tuple[FactSource, ...] = ()
-    deals: tuple[FactSource, ...] = ()
-    orders: tuple[FactSource, ...] = ()
-    returns: tuple[FactSource, ...] = ()
-    notes: tuple[NoteSource, ...] = ()
-
-    def sources(self, table: str) -> Sequence[Source]:
-        found: Sequence[Source] = getattr(self, table)
-        return found
-
-
 @dataclass(frozen=True)
 class CompiledMapping:
-    """A mapping for one workspace: what to ask of each object, and which tables it fills."""
+    """A mapping for one workspace: what to ask of each object, and which tables it fills.
+
+    `custom_fields` are asked of every customer besides; `hash` does not cover them.
+    """
 
     file: MappingFile
     zone: str
     status_field: str | None
     shapes: Mapping[str, RowShape]
     hash: str
+    custom_fields: tuple[str, ...] = ()
 
     @property
     def customer_objects(self) -> tuple[str, ...]:
@@ -213,6 +62,24 @@ class CompiledMapping:
     def objects_of(self, table: str) -> tuple[str, ...]:
         """The objects whose records stand in a table."""
         return tuple(dict.fromkeys(source.object for source in self.file.sources(table)))
+
+    def own_note(self, table: str, name: str) -> str | None:
+        """Where the text of a note of ours would stand among the activities of an object."""
+        if table != "activities":
+            return None
+        return next((note.text for note in self.file.notes if note.object == name), None)
+
+    def may_lack(self, name: str) -> frozenset[str]:
+        """Fields that an object need not have: the policy asks for them, of all customers alike."""
+        if len(self.customer_objects) == 1 or name not in self.customer_objects:
+            return frozenset()
+        mapped = {
+            path.partition(".")[0].removesuffix("[]")
+            for table in MAPPED
+            for source in self.sources_of(table, name)
+            for path in source.paths()
+        }
+        return frozenset(field.partition(".")[0] for field in self.custom_fields) - mapped
 
     def between(self, table: str, name: str) -> frozenset[str]:
         """The objects that records of `name` go through to find their customer."""
@@ -231,9 +98,17 @@ class CompiledMapping:
 
 
 def compile_mapping(
-    text: str, name: str, *, zone: str, status_field: str | None
+    text: str,
+    name: str,
+    *,
+    zone: str,
+    status_field: str | None,
+    custom_fields: Collection[str] = (),
 ) -> CompiledMapping:
-    """Read and check a mapping for one workspace. Raises `FileProblems` with all problems."""
+    """Read and check a mapping for one workspace. Raises `FileProblems` with all problems.
+
+    `custom_fields`: the CRM's own fields that the policy asks for, by API name or path.
+    """
     document = read_yaml(text, name)
     try:
         file = MappingFile.model_validate(document.value)
@@ -243,12 +118,13 @@ def compile_mapping(
     problems = list(_column_problems(document, file))
     shapes: dict[str, RowShape] = {}
     if not problems:
-        shapes, problems = _shapes(document, file)
+        shapes, problems = _shapes(document, file, custom_fields)
     if problems:
         raise FileProblems(problems)
     described = f"{zone}\n{status_field}\n{file.model_dump_json()}"
     digest = hashlib.sha256(described.encode()).hexdigest()
-    return CompiledMapping(file, zone, status_field, shapes, digest)
+    fields = tuple(sorted(set(custom_fields)))
+    return CompiledMapping(file, zone, status_field, shapes, digest, fields)
 
 
 def _with_status(file: MappingFile, status_field: str | None) -> MappingFile:
@@ -271,16 +147,21 @@ def _filled(
 
 def _column_problems(document: Document, file: MappingFile) -> Iterator[Problem]:
     for table in MAPPED:
-        valid = set(TABLES[table].by_name) - DERIVED
+        valid = mappable(table)
         for number, source in enumerate(file.sources(table)):
             place = (table, number, "columns")
             for name, column in source.columns.items():
                 if name not in valid:
                     message = f"{table} has no column '{name}' to fill"
                     yield document.problem((*place, name), message, nearest(name, valid), key=True)
-                elif column.path and _is_misfit(TABLES[table].column(name).type, column.path):
+                    continue
+                if column.path and _is_misfit(valid[name].type, column.path):
                     message = f"'{name}' and '{column.path}' do not fit: only tags are a list"
                     yield document.problem((*place, name), message)
+                for value in _strangers(valid[name], column):
+                    message = f"'{value}' is none of the values of {table}.{name}"
+                    hint = nearest(value, valid[name].values)
+                    yield document.problem((*place, name), message, hint)
             for name in source.where:
                 if is_list_path(name):
                     message = "a condition cannot look into a list"
@@ -290,17 +171,39 @@ def _column_problems(document: Document, file: MappingFile) -> Iterator[Problem]
                 yield document.problem(place, message)
 
 
+def mappable(table: str) -> dict[str, TableColumn]:
+    """The columns that `columns:` may fill."""
+    return {
+        column.name: column
+        for column in TABLES[table].columns
+        if not column.derived
+        and column.type is not Type.FIELDS
+        and column.name not in _IDENTITY | {"group_key"}
+    }
+
+
+def _strangers(known: TableColumn, column: Column) -> Iterator[str]:
+    """What the file itself writes into a column that takes other values only."""
+    written = (column.const, column.otherwise, *(column.values or {}).values())
+    if known.values:
+        yield from dict.fromkeys(text for text in written if text and text not in known.values)
+
+
 def _is_misfit(kind: Type, path: str) -> bool:
     return (kind is Type.TAGS) != is_list_path(path)
 
 
-def _shapes(document: Document, file: MappingFile) -> tuple[dict[str, RowShape], list[Problem]]:
+def _shapes(
+    document: Document, file: MappingFile, custom_fields: Collection[str]
+) -> tuple[dict[str, RowShape], list[Problem]]:
     identifiers: dict[str, str] = {}
     paths: dict[str, list[str]] = {}
     problems: list[Problem] = []
+    texts = {note.object: note.text for note in file.notes}
     for table in MAPPED:
         for number, source in enumerate(file.sources(table)):
-            for name, own_id, wanted in _wanted(source):
+            own = texts.get(source.object) if table == "activities" else None
+            for name, own_id, wanted in _wanted(source, own):
                 if identifiers.setdefault(name, own_id) != own_id:
                     message = f"the id of {name} is '{identifiers[name]}' elsewhere in this file"
                     problems.append(document.problem((table, number), message))
@@ -311,13 +214,58 @@ def _shapes(document: Document, file: MappingFile) -> tuple[dict[str, RowShape],
                 RowShape(source.object, source.id, paths[source.object])
             except PathError as error:
                 problems.append(document.problem((table, number), str(error)))
+    problems = problems or list(_custom_problems(document, file, paths, custom_fields))
     if problems:
         return {}, problems
-    return {name: RowShape(name, identifiers[name], paths[name]) for name in paths}, []
+    customers = {source.object for source in file.customers}
+    return {
+        name: RowShape(name, identifiers[name], wanted, custom_fields if name in customers else ())
+        for name, wanted in paths.items()
+    }, []
 
 
-def _wanted(source: Source) -> Iterator[tuple[str, str, list[str]]]:
-    yield source.object, source.id, list(source.paths())
+def _custom_problems(
+    document: Document,
+    file: MappingFile,
+    paths: Mapping[str, Sequence[str]],
+    custom_fields: Collection[str],
+) -> Iterator[Problem]:
+    """Fields of the policy that cannot be read beside what the mapping reads already."""
+    for number, source in enumerate(file.customers):
+        for field in sorted(custom_fields):
+            try:
+                _raise_if_unreadable(source, paths[source.object], field)
+            except PathError as error:
+                message = f"the policy asks for field('{field}'), and {error}"
+                yield document.problem(("customers", number), message)
+
+
+def _raise_if_unreadable(source: Source, paths: Sequence[str], field: str) -> None:
+    if is_list_path(field):
+        raise PathError("a condition cannot look into a list")
+    RowShape(source.object, source.id, paths, (field,))
+
+
+def _wanted(source: Source, own_note: str | None) -> Iterator[tuple[str, str, list[str]]]:
+    yield source.object, source.id, [*source.paths(), *([own_note] if own_note else [])]
     through = getattr(source, "through", None)
     if through is not None:
         yield through.object, through.id, [through.customer.id]
+
+
+__all__ = [
+    "FACTS",
+    "MAPPED",
+    "Column",
+    "CompiledMapping",
+    "Condition",
+    "CustomerSource",
+    "FactSource",
+    "Form",
+    "Link",
+    "MappingFile",
+    "NoteSource",
+    "Source",
+    "compile_mapping",
+    "mappable",
+]

@@ -3,8 +3,10 @@ a problem that names record and field."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from connector.mapping import (
     Column,
@@ -16,8 +18,11 @@ from connector.mapping import (
     Link,
     Source,
 )
+from connector.marker import MARKER_LENGTH
 from connector.row_shape import identifier, literal
-from policies.vocabulary import SQL_TYPES, TABLES, Type
+from policies.messages import message
+from policies.vocabulary import LANGUAGES, SQL_TYPES, TABLES, Type
+from policies.vocabulary import Column as TableColumn
 
 _EPOCH = {Form.SECONDS: 1_000_000, Form.MILLISECONDS: 1_000}
 _NAIVE = {Form.UTC: "UTC"}
@@ -33,9 +38,21 @@ _COMPLAINTS: Mapping[Type, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
-    """When a row has a problem with a field, in SQL, and what to say about it."""
+class Seen:
+    """When a load saw its records, in SQL: the workspace's day and the moment in UTC. `anew`: with
+    another mapping than the load before."""
 
+    today: str
+    moment: str
+    anew: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """When a row has a problem with a field, in SQL, and what to say about it. The `column` that
+    it fills is then NULL."""
+
+    column: str
     condition: str
     field: str
     message: str
@@ -111,12 +128,45 @@ def _mapped(column: Column, raw: str) -> str:
     )
 
 
-def _value(column: Column, kind: Type, zone: str) -> str:
-    if column.path is None:
-        return f"CAST({literal(column.const or '')} AS {SQL_TYPES[kind]})"
-    if kind is Type.TAGS:
-        return _raw(column.path)
-    return parsed(_mapped(column, _raw(column.path)), kind, zone, column.form)
+def _value(rule: Column, column: TableColumn, zone: str) -> str:
+    if rule.path is None:
+        return f"CAST({literal(rule.const or '')} AS {SQL_TYPES[column.type]})"
+    raw = _raw(rule.path)
+    if column.type is Type.TAGS:
+        return raw
+    if column.values and rule.values is None:
+        # what a map writes was checked when it was read
+        return f"CASE WHEN {raw} IN ({_listed(column.values)}) THEN {raw} END"
+    return parsed(_mapped(rule, raw), column.type, zone, rule.form)
+
+
+def _listed(values: Iterable[str]) -> str:
+    return ", ".join(map(literal, values))
+
+
+@cache
+def _own_last_line() -> str:
+    """A pattern for the line that notes of ours end with, in whichever language."""
+    lines = {message(language, "note.marker", marker="\x1f") for language in LANGUAGES}
+    marker = f"[A-Z2-7]{{{MARKER_LENGTH}}}"
+    words = "|".join(re.escape(line).replace("\x1f", marker) for line in sorted(lines))
+    return f"(^|\n)({words})\\s*$"
+
+
+def _automated(rule: str, note: str) -> str:
+    """A note of ours is nobody's activity, whatever the mapping says of its row."""
+    own = f"regexp_matches(coalesce({_raw(note)}, ''), {literal(_own_last_line())})"
+    return f"(coalesce({rule}, false) OR {own})"
+
+
+def _custom_fields(mapping: CompiledMapping) -> str:
+    """The fields that the policy asks for, as text; one that is empty here is not there."""
+    if not mapping.custom_fields:
+        return f"CAST(NULL AS {SQL_TYPES[Type.FIELDS]})"
+    entries = ", ".join(
+        f"{{'k': {literal(path)}, 'v': nullif({_raw(path)}, '')}}" for path in mapping.custom_fields
+    )
+    return f"map_from_entries([x FOR x IN [{entries}] IF x.v IS NOT NULL])"
 
 
 def _condition(path: str, test: Condition) -> str:
@@ -142,17 +192,45 @@ def _customer_key(mapping: CompiledMapping, link: Link, table: str) -> str:
     return f"{prefix} || nullif({table}.{identifier(link.id)}, '')"
 
 
-def customers_select(mapping: CompiledMapping, source: Source, today: str) -> str:
-    """Rows of `customers`; `today` is a SQL date, for customers never seen before."""
+def customers_select(mapping: CompiledMapping, source: CustomerSource, seen: Seen) -> str:
+    """Rows of `customers`."""
     derived = {
         "key": f'{literal(source.object + ":")} || s.":id"',
         "object": literal(source.object),
         "id": 's.":id"',
-        "first_seen_on": f"coalesce(v.first_seen_on, {today})",
+        "first_seen_on": f"coalesce(v.first_seen_on, {seen.today})",
+        "fields": _custom_fields(mapping),
     }
+    if "owned_since" not in source.columns:
+        derived["owned_since"] = _owned_since(mapping, source, seen)
     columns = _select_list("customers", source, mapping.zone, derived)
     join = f"LEFT JOIN versions v ON v.key = {derived['key']}"
     return f"SELECT {columns} FROM {staged(source.object)} s {join} WHERE {where_sql(source)}"
+
+
+def _owned_since(mapping: CompiledMapping, source: CustomerSource, seen: Seen) -> str:
+    """Since when we have seen this owner. The first version tells it of those alone that the CRM
+    created after the day of our first look at this object: nobody saw their time before."""
+    table = TABLES["customers"]
+    owner, created = (
+        _value(rule, table.column(name), mapping.zone) if rule else "NULL"
+        for name in ("owner_id", "created_at")
+        for rule in [source.columns.get(name)]
+    )
+    prefix = literal(f"{source.object}:")
+    midnight = f"CAST(min(first_seen_on) + 1 AS TIMESTAMP) AT TIME ZONE {literal(mapping.zone)}"
+    looked = (
+        f"(SELECT {midnight} AT TIME ZONE 'UTC' FROM versions WHERE starts_with(key, {prefix}))"
+    )
+    # the first pull of all needs no look at each one's creation
+    since_created = f"WHEN {looked} IS NULL THEN NULL WHEN {created} >= {looked} THEN {created}"
+    # an owner that the mapping did not name before is no change of owner
+    unnamed = "WHEN v.owner_id IS NULL THEN NULL " if seen.anew else ""
+    return (
+        f"CASE WHEN {owner} IS NULL THEN NULL "
+        f"WHEN v.key IS NULL THEN CASE {since_created} END "
+        f"WHEN v.owner_id = {owner} THEN v.owned_since {unnamed}ELSE {seen.moment} END"
+    )
 
 
 def people_select(mapping: CompiledMapping, source: Source) -> str:
@@ -174,6 +252,11 @@ def fact_select(mapping: CompiledMapping, table: str, source: FactSource, *, ali
         joins += f" LEFT JOIN aliases a ON a.alias = {key}"
         key = f"coalesce(a.key, {key})"
     derived = {"customer": key, "id": 's.":id"', "source": literal(source.object)}
+    note = mapping.own_note(table, source.object)
+    if note:
+        rule, column = source.columns.get("automated"), TABLES[table].column("automated")
+        mapped = _value(rule, column, mapping.zone) if rule else "false"
+        derived["automated"] = _automated(mapped, note)
     columns = _select_list(table, source, mapping.zone, derived)
     return f"SELECT {columns} FROM {staged(source.object)} s{joins} WHERE {where_sql(source)}"
 
@@ -193,7 +276,7 @@ def _select_list(table: str, source: Source, zone: str, derived: Mapping[str, st
         if column.name in derived:
             value = derived[column.name]
         elif rule is not None:
-            value = _value(rule, column.type, zone)
+            value = _value(rule, column, zone)
         elif column.type is Type.TAGS:
             value = "CAST([] AS VARCHAR[])"
         else:
@@ -204,25 +287,36 @@ def _select_list(table: str, source: Source, zone: str, derived: Mapping[str, st
 
 def doubts(mapping: CompiledMapping, table: str, source: Source) -> Iterator[Doubt]:
     """What can be wrong with a row of this source, column by column."""
-    for name, column in source.columns.items():
-        kind = TABLES[table].column(name).type
-        needed = name == "happened_at"
-        plain_text = kind is Type.TEXT and (column.values is None or column.otherwise is not None)
-        if column.path is None or kind is Type.TAGS or (plain_text and not needed):
+    for name, rule in source.columns.items():
+        column = TABLES[table].column(name)
+        if rule.path is None or not _can_fail(rule, column):
             continue
-        raw = _raw(column.path)
-        missing = f"{_value(column, kind, mapping.zone)} IS NULL"
-        filled = f"coalesce({raw}, '') <> ''"
-        complaint = _COMPLAINTS[kind]
-        if column.values is not None and column.otherwise is None:
-            complaint = _COMPLAINTS[Type.TEXT]
-        yield Doubt(f"{filled} AND {missing}", column.path, complaint)
-        if needed:
-            yield Doubt(f"NOT ({filled})", column.path, "is empty, and an event needs its moment")
+        missing = f"{_value(rule, column, mapping.zone)} IS NULL"
+        filled = f"coalesce({_raw(rule.path)}, '') <> ''"
+        yield Doubt(name, f"{filled} AND {missing}", rule.path, _complaint(rule, column))
+        if name == "happened_at":
+            message = "is empty, and an event needs its moment"
+            yield Doubt(name, f"NOT ({filled})", rule.path, message)
+
+
+def _can_fail(rule: Column, column: TableColumn) -> bool:
+    """Can a field be filled and give no value?"""
+    if column.type is not Type.TEXT:
+        return column.type is not Type.TAGS
+    return bool(column.values) if rule.values is None else rule.otherwise is None
+
+
+def _complaint(rule: Column, column: TableColumn) -> str:
+    if rule.values is not None and rule.otherwise is None:
+        return _COMPLAINTS[Type.TEXT]
+    if column.values:
+        return f"is none of {', '.join(column.values)}; the mapping needs a map for it"
+    return _COMPLAINTS[column.type]
 
 
 __all__ = [
     "Doubt",
+    "Seen",
     "alias_select",
     "customers_select",
     "doubts",

@@ -24,12 +24,12 @@ class PlanEncoding:
         self.fingerprint = Fingerprint(self.header)
 
     def records(self, rows: Iterable[PlanRow]) -> Iterator[dict[str, Any]]:
-        tripped = self.header.tripped
+        held_back = self.header.held_back
         for row in rows:
             if row.seq <= self.last:
                 raise ValueError(f"plan rows out of order: {row.seq} after {self.last}")
             self.last = row.seq
-            if row.status is RowStatus.CHANGE and row.rule not in tripped:
+            if row.status is RowStatus.CHANGE and row.rule not in held_back:
                 self.changes += 1
                 self.primitives += len(row.primitives)
             body = encode_row(row)

@@ -84,9 +84,10 @@ class PlanRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class RuleCount(msgspec.Struct, frozen=True):
-    """How one rule came out over all customers; `tripped` is the cap's own sentence, or empty.
+    """How one rule came out over all customers; `tripped` is the cap's own sentence, or empty;
+    `paused` says why nobody is acted upon on this day, or is empty.
 
-    The rows of a rule whose cap tripped stay in the plan and are not applied.
+    The rows of a rule that tripped or is paused stay in the plan and are not applied.
     """
 
     rule: str
@@ -99,11 +100,13 @@ class RuleCount(msgspec.Struct, frozen=True):
     overruled: int
     foreign: int
     tripped: str = ""
+    paused: str = ""
 
 
 class PlanHeader(msgspec.Struct, frozen=True):
     """What a plan means, apart from its rows. `as_of` is ISO 8601 in UTC. For an undo plan
-    `source_run` is the run it takes back, and `policy_hash` is empty."""
+    `source_run` is the run it takes back, and `policy_hash` is empty. `overrides`: params of the
+    policy that had another value for this plan, as NAME=VALUE; it is not applied."""
 
     organisation: str
     as_of: str
@@ -113,12 +116,18 @@ class PlanHeader(msgspec.Struct, frozen=True):
     language: str
     kind: str = "policy"
     source_run: str = ""
+    overrides: tuple[str, ...] = ()
     format: int = PLAN_FORMAT
 
     @property
     def tripped(self) -> frozenset[str]:
         """The rules whose cap tripped: their rows are shown and not applied."""
         return frozenset(count.rule for count in self.rules if count.tripped)
+
+    @property
+    def held_back(self) -> frozenset[str]:
+        """The rules whose rows are shown and not applied: tripped, or paused for the day."""
+        return frozenset(count.rule for count in self.rules if count.tripped or count.paused)
 
 
 class Plan(msgspec.Struct, frozen=True):

@@ -124,6 +124,13 @@ def standing_episodes(connection: Connection) -> Iterator[tuple[Any, ...]]:
     yield from connection.execution_options(yield_per=_PAGE).execute(query)
 
 
+def entered_since(connection: Connection, moment: datetime) -> Iterator[tuple[Any, ...]]:
+    """Stream customer and rule of the stays that began at or after a moment."""
+    c = episodes.c
+    query = select(c.customer, c.rule).where(c.opened_at >= moment).distinct()
+    yield from connection.execution_options(yield_per=_PAGE).execute(query)
+
+
 def standing_holdings(connection: Connection) -> Iterator[tuple[Any, ...]]:
     """Stream customer, rule, kind, target, value and original (both as raw JSON), and note id."""
     c, raw = holdings.c, msgspec.Raw

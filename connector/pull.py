@@ -13,11 +13,12 @@ import msgspec
 
 from connector.errors import AuthenticationError, ProtocolError, RemoteError
 from connector.mapping import CompiledMapping, compile_mapping
+from connector.needs import NO_NEEDS, Needs
 from connector.ports import Adapter, PullRequest
 from connector.row_shape import Reject, RowCheck
 from connector.shrink import ShrunkenPullError
 from connector.spool import Spool, Walk
-from connector.staging import Loading, Staged, paths_key, stage
+from connector.staging import Loading, Staged, has_paths, stage
 from connector.warehouse import Pulled, Warehouse
 from connector.workspace import Workspace
 from policies.messages import message
@@ -74,19 +75,26 @@ def pull(  # noqa: PLR0913 - what to pull, where from, where to, and the say of 
     *,
     mapping: str,
     now: Callable[[], datetime],
+    needs: Needs = NO_NEEDS,
     full: bool = False,
     accept_shrink: bool = False,
     progress: Callable[[str], None] = lambda _message: None,
 ) -> PullReport:
     """Bring the staged copy up to date: what changed since the last pull, or everything.
 
+    `needs`: what the policy wants besides the mapping's facts; more fields of the CRM than the last
+    time mean that the customers are pulled in full.
     A pull that broke off goes on behind the last page that it kept. Raises RefusedError when what
     came looks empty, shrunken or blank-keyed; RemoteError when the CRM could not be asked.
     """
     started = now()
     name = workspace.mapping_path.name if workspace.mapping_path else "mapping.yaml"
     compiled = compile_mapping(
-        mapping, name, zone=workspace.zone, status_field=workspace.status_field
+        mapping,
+        name,
+        zone=workspace.zone,
+        status_field=workspace.status_field,
+        custom_fields=needs.fields,
     )
     known = warehouse.pulls()
     rebuilt = not known and warehouse.path.exists() and not warehouse.exists()
@@ -105,7 +113,7 @@ def pull(  # noqa: PLR0913 - what to pull, where from, where to, and the say of 
     progress(message(workspace.language, "progress.staging"))
     walks = [outcome.walk for outcome in outcomes if outcome.walk is not None]
     unreadable = [outcome.task.name for outcome in outcomes if outcome.walk is None]
-    loading = Loading(walks, unreadable, fetched, accept_shrink, anew=rebuilt)
+    loading = Loading(walks, unreadable, fetched, accept_shrink, anew=rebuilt, needs=needs)
     staged = _staged(warehouse, compiled, loading)
     kept = workspace.spool_path / "kept" if workspace.config.pull.keep_raw else None
     for walk in walks:
@@ -144,7 +152,7 @@ def _tasks(
         since = None
         if known is not None and known.watermark is not None and known.full_at is not None:
             young = moment - known.full_at < timedelta(days=settings.full_every_days)
-            if young and not full and known.paths == paths_key(mapping, name):
+            if young and not full and has_paths(mapping, name, known.paths):
                 since = known.watermark - timedelta(minutes=settings.overlap_minutes)
         tasks.append(_Task(name, since, known.walk if known else ""))
     return tasks

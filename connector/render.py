@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+from policies.messages import value_text
+
 _DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -22,11 +24,13 @@ def pad(text: str, width: int, *, right: bool = False) -> str:
     return gap + text if right else text + gap
 
 
-def render_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+def render_table(
+    header: Sequence[str], rows: Iterable[Sequence[object]], language: str = "en"
+) -> list[str]:
     """Lines of a table; columns of numbers are aligned to the right."""
     body = [list(row) for row in rows]
     numeric = [all(isinstance(row[place], int) for row in body) for place in range(len(header))]
-    texts = [list(header), *([_cell(value) for value in row] for row in body)]
+    texts = [list(header), *([_cell(value, language) for value in row] for row in body)]
     widths = [max(display_width(row[place]) for row in texts) for place in range(len(header))]
     return [
         "  ".join(
@@ -60,5 +64,5 @@ def shorten(text: str, width: int) -> str:
     return kept + "…"
 
 
-def _cell(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)
+def _cell(value: object, language: str) -> str:
+    return value_text(language, "integer", value) if isinstance(value, int) else str(value)

@@ -31,9 +31,11 @@ class Reject(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(slots=True)
 class _Node:
-    """One level of a record: a leaf when it has no children; `is_list` for `[]`."""
+    """One level of a record: a leaf when it has no children; `is_list` for `[]`, `loose` for a
+    leaf that may hold anything."""
 
     is_list: bool = False
+    loose: bool = False
     children: dict[str, _Node] = field(default_factory=dict)
 
 
@@ -66,8 +68,9 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _tree(paths: Iterable[str]) -> _Node:
+def _tree(paths: Iterable[str], loose: Iterable[str] = ()) -> _Node:
     root = _Node()
+    free = frozenset(loose)
     for path in paths:
         node = root
         parts = split_path(path)
@@ -80,6 +83,7 @@ def _tree(paths: Iterable[str]) -> _Node:
             if known and (child.is_list != is_list or last == bool(child.children)):
                 raise PathError(f"{path!r} and another path want different things of {name!r}")
             node = child
+        node.loose = path in free
     return root
 
 
@@ -89,6 +93,8 @@ def _refuse_case_twin(node: _Node, name: str, path: str) -> None:
 
 
 def _row_type(node: _Node, name: str, key: str | None = None) -> Any:
+    if node.loose:
+        return msgspec.Raw
     if not node.children:
         inner: Any = _Leaf
     else:
@@ -130,15 +136,20 @@ def _expression(path: str) -> str:
 
 
 class RowShape:
-    """What is wanted of an object's records. Raises `PathError` when paths contradict."""
+    """What is wanted of an object's records. `loose` paths may hold anything, a list or an object
+    too, which is then its JSON text. Raises `PathError` when paths contradict."""
 
-    def __init__(self, name: str, id_path: str, paths: Iterable[str]) -> None:
+    def __init__(
+        self, name: str, id_path: str, paths: Iterable[str], loose: Iterable[str] = ()
+    ) -> None:
         if len(split_path(id_path)) > 1 or is_list_path(id_path):
             raise PathError(f"the id must be a field of the record itself, not {id_path!r}")
         self.name = name
         self.id_path = id_path
-        self.paths = tuple(dict.fromkeys((id_path, *paths)))
-        tree = _tree(self.paths)
+        strict = tuple(dict.fromkeys((id_path, *paths)))
+        free = frozenset(loose) - frozenset(strict)
+        self.paths = (*strict, *sorted(free))
+        tree = _tree(self.paths, free)
         self.fields = tuple(tree.children)
         self.column_type = _column_type(tree)
         self._decoder = msgspec.json.Decoder(_row_type(tree, "Row", id_path))

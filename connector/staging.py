@@ -13,27 +13,30 @@ import duckdb
 import msgspec
 
 from connector import history
+from connector.derived import Derived
 from connector.facts import FactsBuild, Slice
 from connector.incoming import read_incoming
 from connector.mapping import FACTS, MAPPED, CompiledMapping
-from connector.mapping_sql import staged
-from connector.row_shape import Reject
+from connector.mapping_sql import Seen, staged
+from connector.needs import NO_NEEDS, Needs
+from connector.row_shape import Reject, literal
 from connector.shrink import Guard
 from connector.spool import Walk
-from connector.warehouse import Pulled, Warehouse, set_meta
+from connector.warehouse import Pulled, Warehouse, get_meta, set_meta
 from connector.written import forget_overtaken, lay_over
 
 
 @dataclass(frozen=True)
 class Loading:
     """What is to be staged: finished walks, and the objects that could not be read. `anew`: the
-    file is of another version and is thrown away first."""
+    file is of another version and is thrown away first. `needs`: what the policy wants besides."""
 
     walks: Sequence[Walk]
     unreadable: Sequence[str]
     now: datetime
     accept_shrink: bool = False
     anew: bool = False
+    needs: Needs = NO_NEEDS
 
 
 PROBLEMS_NAMED = 5  # of each object
@@ -83,42 +86,48 @@ class _Load:
         self._loading = loading
 
     def run(self) -> Staged:
-        mapping, connection = self._mapping, self._connection
-        remapped = self._meta("mapping") != mapping.hash
+        mapping, connection, loading = self._mapping, self._connection, self._loading
+        remapped = get_meta(connection, "mapping") != mapping.hash
+        fields = "\n".join(mapping.custom_fields)
+        refilled = remapped or get_meta(connection, "fields") != fields
         changed = {
-            walk.manifest.object: read_incoming(connection, mapping, walk)
-            for walk in self._loading.walks
+            walk.manifest.object: read_incoming(connection, mapping, walk) for walk in loading.walks
         }
         slices = {name: kind for name, kind in changed.items() if kind is not Slice.NONE}
-        if remapped:
-            self._forget_unmapped()
-            slices |= {name: Slice.ALL for name in mapping.shapes if self._is_staged(name)}
+        if refilled:
+            # without its staged table an object's rows cannot stay as another mapping made them
+            remapped = self._forget_unmapped() or remapped
+            names = mapping.shapes if remapped else mapping.customer_objects
+            slices |= {name: Slice.ALL for name in names if self._is_staged(name)}
+        derived = Derived(connection, mapping, loading.needs)
         set_meta(connection, "mapping", mapping.hash)
+        set_meta(connection, "fields", fields)
         set_meta(connection, "status_field", mapping.status_field or "")
-        if slices:
-            self._rebuild(slices, anew=remapped)
+        if slices or derived.missing:
+            self._rebuild(slices, derived, anew=remapped)
+        derived.record()
         self._record(recount=remapped or any(map(self._has_facts, slices)))
         return Staged(self._problems(), self._orphans(), self._examples())
 
-    def _rebuild(self, slices: Mapping[str, Slice], *, anew: bool) -> None:
+    def _rebuild(self, slices: Mapping[str, Slice], derived: Derived, *, anew: bool) -> None:
         connection, warehouse, loading = self._connection, self._warehouse, self._loading
         history.sync_versions(connection, warehouse.history_path, warehouse.zone)
         guard = Guard(connection, self._mapping, slices)
-        build = FactsBuild(connection, self._mapping, self._today(), slices, anew=anew)
+        today = self._today().isoformat()
+        seen = Seen(f"DATE {literal(today)}", history.moment_sql(loading.now), anew)
+        build = FactsBuild(connection, self._mapping, seen, slices, derived.watched)
         build.run()
         if not loading.accept_shrink:
             guard.refuse_loss()
         forget_overtaken(connection)
         lay_over(connection)
-        if build.customers_changed:
-            history.append_versions(
-                connection,
-                warehouse.history_path,
-                warehouse.zone,
-                loading.now,
-                build.customer_scope,
-            )
-        set_meta(connection, "loaded_on", self._today().isoformat())
+        scope = derived.fill(build)
+        history.append_versions(
+            connection, warehouse.history_path, warehouse.zone, loading.now, scope
+        )
+        if build.people_changed:
+            history.append_people(connection, warehouse.history_path, loading.now)
+        set_meta(connection, "loaded_on", today)
 
     def _today(self) -> date:
         row = self._connection.execute(
@@ -129,10 +138,6 @@ class _Load:
         day: date = row[0]
         return day
 
-    def _meta(self, name: str) -> str:
-        row = self._connection.execute("SELECT value FROM meta WHERE name = ?", [name]).fetchone()
-        return str(row[0]) if row else ""
-
     def _is_staged(self, name: str) -> bool:
         row = self._connection.execute(
             "SELECT 1 FROM duckdb_tables() WHERE database_name = 'warehouse' "
@@ -141,16 +146,18 @@ class _Load:
         ).fetchone()
         return row is not None
 
-    def _forget_unmapped(self) -> None:
-        """Objects that the mapping no longer names, or of which it now wants other fields."""
+    def _forget_unmapped(self) -> bool:
+        """Objects that the mapping no longer names, or of which it now wants more; True if any."""
+        forgotten = False
         fresh = {walk.manifest.object for walk in self._loading.walks}
         for name, pulled in self._pulls().items():
-            mapped = name in self._mapping.shapes
-            if name in fresh or (mapped and pulled.paths == paths_key(self._mapping, name)):
+            if name in fresh or has_paths(self._mapping, name, pulled.paths):
                 continue
+            forgotten = True
             self._connection.execute(f"DROP TABLE IF EXISTS {staged(name)}")
             for table in ("pulls", "problems", "tombstones"):
                 self._connection.execute(f"DELETE FROM {table} WHERE object = ?", [name])
+        return forgotten
 
     def _has_facts(self, name: str) -> bool:
         return any(table != "people" for table in self._mapping.tables_of(name))
@@ -257,9 +264,19 @@ class _Load:
 
 
 def paths_key(mapping: CompiledMapping, name: str) -> str:
-    """What a staged table holds: another set of paths needs the object in full again."""
+    """What a staged table holds."""
     shape = mapping.shapes[name]
     return msgspec.json.encode([shape.id_path, *sorted(shape.paths)]).decode()
+
+
+def has_paths(mapping: CompiledMapping, name: str, known: str) -> bool:
+    """Does a staged table (its `paths_key`) hold all that is wanted of an object now? If not, the
+    object is needed in full again."""
+    if name not in mapping.shapes:
+        return False
+    id_path, *paths = msgspec.json.decode(known, type=list[str])
+    shape = mapping.shapes[name]
+    return id_path == shape.id_path and set(shape.paths) <= set(paths)
 
 
 def _naive(moment: datetime) -> datetime:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ _HOLDING_COLUMNS = {
     "original": "VARCHAR",
     "remote_id": "VARCHAR",
 }
+_RECENT_COLUMNS = {"customer": "VARCHAR", "rule": "VARCHAR"}
 
 
 def load_standing(connection: duckdb.DuckDBPyConnection, journal: Journal) -> None:
@@ -58,6 +60,23 @@ def load_standing(connection: duckdb.DuckDBPyConnection, journal: Journal) -> No
         holdings = Path(folder) / "holdings.ndjson"
         if _write_lines(holdings, _HOLDING_COLUMNS, journal.standing_holdings()):
             connection.execute(_held_sql(_read_json(holdings, _HOLDING_COLUMNS)))
+
+
+def load_recent(
+    connection: duckdb.DuckDBPyConnection, journal: Journal, since: datetime | None
+) -> None:
+    """Fill `recent`: which customers entered which rule since a moment; empty for None."""
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE recent ({_columns(_RECENT_COLUMNS)})")
+    if since is None:
+        return
+    with tempfile.TemporaryDirectory(prefix="highseas-") as folder:
+        path = Path(folder) / "recent.ndjson"
+        if _write_lines(path, _RECENT_COLUMNS, journal.entered_since(since)):
+            connection.execute(f"INSERT INTO recent FROM {_read_json(path, _RECENT_COLUMNS)}")
+
+
+def _columns(columns: dict[str, str]) -> str:
+    return ", ".join(f"{name} {kind}" for name, kind in columns.items())
 
 
 def _held_sql(source: str) -> str:

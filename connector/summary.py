@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -16,9 +18,11 @@ from connector.plan_model import Plan, PlanRow, RowStatus
 from connector.ports import Capabilities, Organisation, Schema
 from connector.pull import PullReport
 from connector.render import render_table, shorten
-from policies.messages import evidence_phrase, input_label, message
+from policies.messages import evidence_phrase, has_message, input_label, message
+from policies.messages.catalogue import grouped
 
 _NAME_WIDTH = 28  # display cells
+_FIGURE = re.compile(r"\d+(\.\d+)?")
 _EXAMPLES = 3  # of each rule and status
 
 
@@ -54,21 +58,21 @@ def plan_lines(plan: Plan, shown: Preview, voice: Voice, capabilities: Capabilit
     header, language = plan.header, voice.language
     day = datetime.fromisoformat(header.as_of).astimezone(ZoneInfo(voice.zone)).date()
     title = "plan.undo_title" if header.kind == "undo" else "plan.title"
-    customers = f"{header.customers:,}"
+    customers = header.customers
     lines = [
         message(language, title, plan=plan.id, day=day, customers=customers, run=header.source_run),
         "",
         *_counts(plan, language),
-        *_tripped(plan, language),
+        *_held_back(plan, language),
         *_examples(shown.examples, language),
         "",
     ]
     if plan.changes == 0:
         return [*lines, message(language, "plan.none")]
     figures = {
-        "primitives": f"{plan.primitives:,}",
-        "calls": f"{plan.calls:,}",
-        "cost": f"{plan.cost:,}",
+        "primitives": plan.primitives,
+        "calls": plan.calls,
+        "cost": plan.cost,
     }
     lines.append(message(language, "plan.cost", **figures))
     loud = [kind for kind in sorted(shown.kinds) if not capabilities.writes[kind].quiet]
@@ -77,6 +81,9 @@ def plan_lines(plan: Plan, shown: Preview, voice: Voice, capabilities: Capabilit
             message(language, f"primitive.{kind}") for kind in loud
         )
         lines.append(message(language, "plan.automations", kinds=names))
+    if header.overrides:
+        given = message(language, "list.separator").join(header.overrides)
+        return [*lines, message(language, "plan.looking", params=given)]
     return [*lines, message(language, "plan.next", plan=plan.id, highseas=voice.command)]
 
 
@@ -107,15 +114,27 @@ def _counts(plan: Plan, language: str) -> list[str]:
         ]
         for count in plan.header.rules
     ]
-    return render_table(header, rows)
+    return render_table(header, rows, language)
 
 
-def _tripped(plan: Plan, language: str) -> list[str]:
-    return [
-        message(language, "plan.tripped", rule=count.rule, cap=count.tripped)
-        for count in plan.header.rules
-        if count.tripped
-    ]
+def _held_back(plan: Plan, language: str) -> list[str]:
+    lines = []
+    for count in plan.header.rules:
+        if count.tripped:
+            cap = _cap(count.tripped, language)
+            lines.append(message(language, "plan.tripped", rule=count.rule, cap=cap))
+        if count.paused:
+            key = f"paused.{count.paused}"
+            reason = message(language, key) if has_message(language, key) else count.paused
+            lines.append(message(language, "plan.paused", rule=count.rule, reason=reason))
+    return lines
+
+
+def _cap(phrase: str, language: str) -> str:
+    """The phrase with its figures as the language writes them; the owner's id stays as it is."""
+    owner, colon, figures = phrase.rpartition(": ")
+    shown = _FIGURE.sub(lambda found: grouped(language, f"{Decimal(found[0]):,f}"), figures)
+    return f"{owner}{colon}{shown}"
 
 
 def _examples(rows: Iterable[PlanRow], language: str) -> list[str]:
@@ -152,7 +171,10 @@ def row_lines(row: PlanRow, language: str) -> list[str]:
         return [f"{name}  {stages}", *details]
     reasons = {
         RowStatus.UNDECIDED: ("row.missing", {"missing": missing_names(row.missing, language)}),
-        RowStatus.PROTECTED: ("row.protected", {"protection": row.blocked_by}),
+        RowStatus.PROTECTED: (
+            "row.protected",
+            {"protection": protection_name(row.blocked_by, language)},
+        ),
         RowStatus.FOREIGN: ("row.foreign", {"tag": row.blocked_by}),
         RowStatus.IRREVERSIBLE: ("row.irreversible", {"obstacle": row.blocked_by}),
     }
@@ -160,6 +182,12 @@ def row_lines(row: PlanRow, language: str) -> list[str]:
         key, values = reasons[row.status]
         facts = message(language, key, **values)
     return [f"{name}  {facts}"]
+
+
+def protection_name(protection: str, language: str) -> str:
+    """A protection by the name that its author gave it; the product's own in words."""
+    key = f"guard.{protection.replace('-', '_')}"
+    return message(language, key) if has_message(language, key) else protection
 
 
 def missing_names(names: Iterable[str], language: str) -> str:
@@ -188,7 +216,7 @@ def pull_lines(report: PullReport, language: str) -> list[str]:
         [item.object, item.rows, item.deleted, item.problems, item.orphans]
         for item in report.objects
     ]
-    lines = render_table(header, rows)
+    lines = render_table(header, rows, language)
     lines += [
         message(language, "pull.unreadable", object=item.object, reason=item.error)
         for item in report.objects
@@ -216,14 +244,14 @@ def apply_lines(report: ApplyReport, voice: Voice) -> list[str]:
         message(
             language,
             "apply.done",
-            done=f"{report.done:,}",
-            writes=f"{report.writes:,}",
+            done=report.done,
+            writes=report.writes,
             run=report.run_id,
         )
     ]
     for status, count in sorted(counts.items()):
         if status != "done" and count:
-            lines.append(message(language, f"outcome.{status}", count=f"{count:,}"))
+            lines.append(message(language, f"outcome.{status}", count=count))
     if report.not_restored:
         lines.append(message(language, "outcome.not_restored", count=len(report.not_restored)))
     lines.extend(
@@ -247,7 +275,7 @@ def runs_lines(runs: Sequence[Run], language: str, zone: str) -> list[str]:
     rows = [
         [run.id, run.kind, moment(run.started_at), moment(run.ended_at), run.status] for run in runs
     ]
-    return render_table(header, rows)
+    return render_table(header, rows, language)
 
 
 def check_lines(organisation: Organisation, schema: Schema, language: str) -> list[str]:

@@ -6,17 +6,17 @@ Everything that highseas does from end to end goes through a function of this fi
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
-import msgspec
-
+from connector import policy_fit
 from connector.apply import ApplyConditions, ApplyReport, apply_plan
 from connector.errors import (
     ConfigurationError,
+    FileProblems,
     Interrupted,
     QuotaError,
     RefusedError,
@@ -29,18 +29,21 @@ from connector.mapping import CompiledMapping, compile_mapping
 from connector.plan import build_plan
 from connector.plan_model import Plan
 from connector.plan_rows import PlanContext
-from connector.ports import Adapter, FieldInfo, Organisation, Schema
+from connector.policy_fit import (
+    check_policy_fits,
+    load_client_policy,
+    policy_needs,
+)
+from connector.ports import Adapter, Organisation, Schema
 from connector.pull import PullReport, pull
+from connector.remarks import policy_remarks
 from connector.reseed import reseed
 from connector.undo import plan_undo
 from connector.warehouse import Warehouse
-from connector.workspace import Workspace, replace_file
+from connector.workspace import Workspace
 from policies import messages
 from policies.model import Policy
 from policies.moment import AsOf
-from policies.policy import load_policy
-
-_STATUS_TYPES = frozenset({"text", "choice", "other"})
 
 
 def _now() -> datetime:
@@ -80,10 +83,12 @@ class Context:
 
 
 class Planned(NamedTuple):
-    """A stored plan, and the pull that came before it (None when planned offline)."""
+    """A stored plan, the pull that came before it (None when planned offline), and what there is
+    to say about the policy."""
 
     plan: Plan
     pulled: PullReport | None
+    remarks: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -127,8 +132,10 @@ def identify(context: Context) -> Organisation:
     return organisation
 
 
-def refresh(context: Context, *, full: bool = False, accept_shrink: bool = False) -> PullReport:
-    """Bring the staged copy up to date."""
+def refresh(
+    context: Context, policy: Policy, *, full: bool = False, accept_shrink: bool = False
+) -> PullReport:
+    """Bring the staged copy up to date, with what the policy asks for."""
     identify(context)
     return pull(
         context.workspace,
@@ -139,18 +146,27 @@ def refresh(context: Context, *, full: bool = False, accept_shrink: bool = False
         accept_shrink=accept_shrink,
         now=context.now,
         progress=context.progress,
+        needs=policy_needs(policy, context.workspace),
     )
 
 
 def make_plan(
-    context: Context, journal: Journal, *, as_of: str | None = None, offline: bool = False
+    context: Context,
+    journal: Journal,
+    *,
+    as_of: str | None = None,
+    offline: bool = False,
+    overrides: Mapping[str, str] | None = None,
 ) -> Planned:
-    """Pull (unless offline), evaluate the policy and store what would change. Writes no CRM."""
-    policy = load_policy(context.workspace.policy_path)
+    """Pull (unless offline), evaluate the policy and store what would change. Writes no CRM.
+
+    `overrides` of the policy's params make a plan for looking: it is not applied.
+    """
+    policy = client_policy(context, overrides, offline=offline)
     moment = as_of_moment(context.workspace, as_of, context.now())
     pulled = None
     if not offline:
-        pulled = refresh(context)
+        pulled = refresh(context, policy)
         check_fits(context, policy)
     organisation = context.workspace.known_organisation()
     if organisation is None:
@@ -170,9 +186,10 @@ def make_plan(
     stage_written(context, journal)  # what a killed run could not stage
     context.tell("progress.evaluating")
     with recorded(journal, "plan") as summary:
-        plan = build_plan(planning, context.warehouse, journal)
+        plan = build_plan(planning, context.warehouse, journal, overrides or {})
         summary.update(plan=plan.id, changes=plan.changes)
-    return Planned(plan, pulled)
+    remarks = policy_remarks(policy, workspace.policy_path, workspace.language, moment.day)
+    return Planned(plan, pulled, tuple(remarks))
 
 
 def find_own_notes(context: Context, journal: Journal, planning: PlanContext) -> None:
@@ -194,25 +211,24 @@ def find_own_notes(context: Context, journal: Journal, planning: PlanContext) ->
         context.tell("progress.notes_found", count=found)
 
 
-def _refuse_unmarked(policy: Policy) -> None:
-    """Without a status field, tags and notes have to do."""
-    for rule in policy.rules:
-        if rule.kind == "void" and not (rule.note or rule.stages[0].tag):
-            message = (
-                f"rule {rule.id} marks by status alone, and the workspace names no field for it"
-            )
-            raise ConfigurationError(message, "set crm.status_field, or give the rule a tag")
-
-
 def known_schema(context: Context, *, fresh: bool = False) -> Schema:
     """What the CRM can do, as it said at the last `check`; asked once and then remembered."""
-    path = context.workspace.schema_path
-    if path.exists() and not fresh:
-        with suppress(msgspec.DecodeError):  # as another version of highseas wrote it
-            return msgspec.json.decode(path.read_bytes(), type=Schema)
-    schema = context.adapter.describe()
-    replace_file(path, msgspec.json.encode(schema))
-    return schema
+    return policy_fit.known_schema(context.workspace, context.adapter, fresh=fresh)
+
+
+def client_policy(
+    context: Context, overrides: Mapping[str, str] | None = None, *, offline: bool = False
+) -> Policy:
+    """The client's policy. Where it asks for fields that the CRM is not known to have, the CRM is
+    asked, unless offline: it was never asked before, or has got them since."""
+    workspace = context.workspace
+    try:
+        return load_client_policy(workspace, overrides)
+    except FileProblems as broken:
+        if offline or not any("field(" in problem.message for problem in broken.problems):
+            raise
+        known_schema(context, fresh=True)
+        return load_client_policy(workspace, overrides)
 
 
 def as_of_moment(workspace: Workspace, day: str | None, now: datetime) -> AsOf:
@@ -234,47 +250,6 @@ def check_fits(context: Context, policy: Policy) -> None:
     except ConfigurationError:
         schema = known_schema(context, fresh=True)
         check_policy_fits(policy, schema, context.workspace, objects)
-
-
-def check_policy_fits(
-    policy: Policy, schema: Schema, workspace: Workspace, objects: Collection[str] | None = None
-) -> None:
-    """Refuse a policy whose tags or statuses this CRM could not take. `objects` are those whose
-    records are customers; when they are not named, one that can take them is enough."""
-    limit = schema.capabilities.tag_length
-    for tag in sorted(policy.managed_tags):
-        if limit is not None and len(tag) > limit:
-            message = f"tag {tag!r} has {len(tag)} characters, this CRM takes {limit}"
-            raise ConfigurationError(message, "shorten it in policy.yaml")
-    wanted = {stage.status for rule in policy.rules for stage in rule.stages if stage.status}
-    name = workspace.status_field
-    if name is None:
-        _refuse_unmarked(policy)
-        return
-    if not wanted:
-        return
-    described = [about for key, about in schema.objects.items() if not objects or key in objects]
-    fields = [info for about in described for info in about.fields if info.name == name]
-    if not fields:
-        raise ConfigurationError(f"the CRM has no field {name}", "correct crm.status_field")
-    misfits = list(filter(None, (_misfit(info, wanted) for info in fields)))
-    if misfits and (objects is not None or len(misfits) == len(fields)):
-        raise misfits[0]
-
-
-def _misfit(info: FieldInfo, wanted: set[str]) -> ConfigurationError | None:
-    """Why a field cannot show these statuses."""
-    hint = "correct crm.status_field"
-    if not info.writable:
-        return ConfigurationError(f"field {info.name} cannot be written", hint)
-    if info.type not in _STATUS_TYPES:
-        message = f"field {info.name} holds a {info.type} and cannot show a status"
-        return ConfigurationError(message, hint)
-    unknown = sorted(wanted - set(info.options)) if info.options else []
-    if unknown:
-        message = f"{info.name} has no option {', '.join(unknown)}"
-        return ConfigurationError(message, f"it takes: {', '.join(info.options)}")
-    return None
 
 
 def run_apply(
@@ -314,12 +289,12 @@ def run_apply(
 
 def managed_tags(workspace: Workspace) -> frozenset[str]:
     """The tags that this workspace's policy adds and removes."""
-    return load_policy(workspace.policy_path).managed_tags
+    return load_client_policy(workspace).managed_tags
 
 
 def current_policy_hash(workspace: Workspace, plan: Plan) -> str:
     """The hash that the plan must still have: an undo plan binds to its run, not to a policy."""
-    return load_policy(workspace.policy_path).hash if plan.header.kind == "policy" else ""
+    return load_client_policy(workspace).hash if plan.header.kind == "policy" else ""
 
 
 def stage_written(context: Context, journal: Journal) -> None:

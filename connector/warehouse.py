@@ -22,11 +22,12 @@ from connector import history
 from connector.errors import RefusedError
 from connector.mapping_sql import table_ddl
 from connector.models import PrimitiveKind, Ref, Scalar
+from connector.needs import Needs
 from connector.row_shape import literal
 from connector.written import chunks, insert_receipts
 from policies.vocabulary import TABLES
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 WAIT_SECONDS = 10.0
 # DuckDB takes 100 to 150 MB beyond its limit; a load shares the process with the pull.
 READING_MEMORY = "512MB"
@@ -35,8 +36,9 @@ _POLL_SECONDS = 0.1
 _HELD = ("Could not set lock", "Unique file handle conflict", "different configuration")
 _PID = re.compile(r"\(PID (\d+)\)")
 
-# What the warehouse knows beside the facts tables. `pulls` has one row an object; `versions` is
-# derived from the history; `written` are confirmed writes that no pull has shown yet.
+# What the warehouse knows beside the facts tables. `pulls` has one row an object; `versions` and
+# `people_versions` are derived from the history; `written` are confirmed writes that no pull has
+# shown yet; `contact_checks` are phones and addresses that were looked at, by country.
 _OWN_TABLES = (
     "meta (name VARCHAR, value VARCHAR)",
     "pulls (object VARCHAR, watermark TIMESTAMP, full_at TIMESTAMP, pulled_at TIMESTAMP, "
@@ -44,7 +46,10 @@ _OWN_TABLES = (
     "problems (object VARCHAR, record_id VARCHAR, field VARCHAR, message VARCHAR)",
     "tombstones (object VARCHAR, id VARCHAR, deleted_at TIMESTAMP)",
     "aliases (alias VARCHAR, key VARCHAR)",
-    "versions (key VARCHAR, digest UBIGINT, first_seen_on DATE)",
+    "versions (key VARCHAR, digest UBIGINT, first_seen_on DATE, owner_id VARCHAR, "
+    "owned_since TIMESTAMP)",
+    "people_versions (id VARCHAR, digest UBIGINT)",
+    "contact_checks (kind VARCHAR, text VARCHAR, country VARCHAR, valid BOOLEAN)",
     "version_files (name VARCHAR)",
     "written (seq BIGINT, written_at TIMESTAMP, key VARCHAR, kind VARCHAR, target VARCHAR, "
     "after VARCHAR)",
@@ -142,7 +147,8 @@ class Warehouse:
     def reading(self, day: date | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
         """Scratch space in memory with the staged tables under their plain names, read-only.
 
-        With a `day` before the last pull, `customers` shows what was known of them on that day.
+        With a `day` before the last pull, `customers` and `people` show what was known of them
+        at the end of that day.
         Raises RefusedError when nothing is staged, or when the file is held by a writer.
         """
         connection = self._staged()
@@ -154,7 +160,7 @@ class Warehouse:
         try:
             _show(connection)
             if day is not None and day < self._last_day(connection):
-                history.show_customers_of(connection, self.history_path, day, self.zone)
+                history.show_day(connection, self.history_path, day, self.zone)
             yield connection
         finally:
             connection.close()
@@ -184,6 +190,13 @@ class Warehouse:
         """The last receipt that was staged; 0 after the warehouse was filled anew."""
         rows = self._ask("SELECT value FROM meta WHERE name = 'receipt'")
         return int(rows[0][0]) if rows else 0
+
+    def lacks(self, needs: Needs) -> frozenset[str]:
+        """What of a policy's needs the staged copy does not hold until the next pull."""
+        known = dict(self._ask("SELECT name, value FROM meta"))
+        fields = frozenset(filter(None, known.get("fields", "").split("\n")))
+        derived = frozenset(filter(None, known.get("derived", "").split("\n")))
+        return (needs.fields - fields) | (needs.derived - derived)
 
     def _ask(self, sql: str) -> list[Any]:
         connection = self._staged()
@@ -257,6 +270,11 @@ class Warehouse:
     def _last_day(self, connection: duckdb.DuckDBPyConnection) -> date:
         row = connection.execute("SELECT value FROM meta WHERE name = 'loaded_on'").fetchone()
         return date.fromisoformat(row[0]) if row else date.min
+
+
+def get_meta(connection: duckdb.DuckDBPyConnection, name: str) -> str:
+    row = connection.execute("SELECT value FROM meta WHERE name = ?", [name]).fetchone()
+    return str(row[0]) if row else ""
 
 
 def set_meta(connection: duckdb.DuckDBPyConnection, name: str, value: str) -> None:

@@ -64,7 +64,8 @@ class WorkspaceFile(_Section):
     workspace: Literal[1]
     name: str = Field(min_length=1)
     timezone: str
-    language: Literal["zh-CN", "en"] = "en"
+    language: Literal["zh-CN", "en", "de"] = "en"
+    region: str | None = Field(default=None, pattern="^[A-Z]{2}$")
     crm: CrmSection
     policy: str = "policy.yaml"
     mapping: str | None = None

@@ -37,11 +37,20 @@ UPDATE customers SET tags =
   list_concat([t FOR t IN customers.tags IF NOT list_contains(touched, t)], added)
 FROM overlay WHERE overlay.key = customers.key
 """
-_VALUE = """
+_STATUS = """
 WITH overlay AS (
   SELECT key, arg_max(ROW(after), seq) AS last FROM written WHERE {condition} GROUP BY key
 )
-UPDATE customers SET {column} = last[1] FROM overlay WHERE overlay.key = customers.key
+UPDATE customers SET status = last[1] FROM overlay WHERE overlay.key = customers.key
+"""
+_OWNER = """
+WITH overlay AS (
+  SELECT key, arg_max(ROW(after, written_at), seq) AS last FROM written
+  WHERE kind = 'change_owner' GROUP BY key
+)
+UPDATE customers SET owner_id = last[1],
+  owned_since = CASE WHEN last[1] IS NOT NULL THEN last[2] END
+FROM overlay WHERE overlay.key = customers.key AND owner_id IS DISTINCT FROM last[1]
 """
 
 
@@ -108,9 +117,8 @@ def lay_over(connection: duckdb.DuckDBPyConnection) -> None:
     row = connection.execute("SELECT value FROM meta WHERE name = 'status_field'").fetchone()
     if row and row[0]:
         condition = f"kind = 'set_field' AND target = {literal(row[0])}"
-        connection.execute(_VALUE.format(column="status", condition=condition))
-    condition = "kind = 'change_owner'"
-    connection.execute(_VALUE.format(column="owner_id", condition=condition))
+        connection.execute(_STATUS.format(condition=condition))
+    connection.execute(_OWNER)
 
 
 def _utc(moment: datetime) -> datetime:

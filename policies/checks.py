@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from sqlglot import exp
 
+from policies.number_size import DIVISION_SCALE, MAX_DIGITS, digits, scale
 from policies.tree import (
-    DIVISION_SCALE,
-    MAX_DIGITS,
+    LEAVES,
     NUMERIC,
     Arithmetic,
     Attribute,
+    Case,
     Constant,
+    CustomField,
     Extreme,
-    HasTag,
     MetricValue,
     Node,
     Rank,
     RankKind,
-    digits,
-    is_constant,
-    leaves,
-    scale,
+    RowColumn,
+    Today,
     walk,
 )
 from policies.validation import nearest
-from policies.vocabulary import Type
+from policies.vocabulary import ATTRIBUTES, TABLES, Type
 
 ABC_CLASSES = ("A", "B", "C")
+# As many as a metric is taken to have: `number_size.digits`.
+MAX_ELSE_DIGITS = 10
+MAX_CASES = 1_000_000
 
 _ARTICLES = {
     Type.TEXT: "text",
@@ -36,14 +39,20 @@ _ARTICLES = {
     Type.NUMBER: "a number",
     Type.MONEY: "money",
     Type.BOOLEAN: "a condition",
+    Type.DATE: "a date",
     Type.MOMENT: "a moment",
 }
+DAYS = frozenset({Type.DATE, Type.MOMENT})
 _FORMS: dict[type[exp.Expr], tuple[str, str]] = {
     exp.Subquery: ("sub-queries are not allowed", ""),
     exp.Select: ("sub-queries are not allowed", ""),
     exp.Exists: ("sub-queries are not allowed", ""),
     exp.Cast: ("casts are not allowed", "a moment is compared with days_since(...)"),
-    exp.Case: ("CASE is not allowed", "use AND, OR, NOT"),
+    exp.Case: ("CASE is not allowed", "write if(condition, a, b)"),
+    exp.If: ("this form of IF is not allowed", "write if(condition, a, b)"),
+    exp.PropertyEQ: ("a named argument has no place here", ""),
+    exp.CurrentDate: ("CURRENT_DATE is not allowed", "write today"),
+    exp.CurrentTimestamp: ("the time of the computer is not allowed", "write today"),
     exp.Mod: ("the operator % is not allowed", ""),
     exp.IntDiv: ("the operator // is not allowed", "use /"),
     exp.DPipe: ("the operator || is not allowed", "write OR"),
@@ -74,8 +83,12 @@ def refused_form(tree: exp.Expr) -> tuple[str, str]:
 
 def described(node: Node) -> str:
     """The node in a sentence: its own text where it is short, else its type."""
-    if isinstance(node, Attribute | MetricValue | HasTag):
+    if isinstance(node, LEAVES):
         return node.label
+    if isinstance(node, RowColumn):
+        return node.name
+    if isinstance(node, Today):
+        return "today"
     if isinstance(node, Constant):
         return f"'{node.value}'" if isinstance(node.value, str) else str(node.value)
     return _ARTICLES[node.type]
@@ -88,15 +101,18 @@ def not_a_condition(node: Node) -> tuple[str, str]:
     if described(node) == kind:
         message = f"this is {kind}, not a condition"
     if node.type in NUMERIC:
-        return message, f"did you mean {described(node)} > 0?" if leaves(node) == (node,) else ""
-    if node.type is Type.MOMENT:
+        is_plain = isinstance(node, (*LEAVES, RowColumn))
+        return message, f"did you mean {described(node)} > 0?" if is_plain else ""
+    if isinstance(node, RowColumn) and node.type in DAYS:
+        return message, f"use days_since({node.name}) or {node.name} IS NULL"
+    if node.type in DAYS:
         return message, "use days_since(...) or never(...)"
     return message, "compare it: = 'x'" if not isinstance(node, Constant) else ""
 
 
 def check_comparison(operator: str, left: Node, right: Node) -> None:
     """Refuse what could only be false, or true, or nonsense at run time."""
-    if is_constant(left) and is_constant(right):
+    if is_fixed(left) and is_fixed(right):
         raise Refusal("this compares two constants: it is always the same")
     kinds = {left.type, right.type}
     if kinds <= NUMERIC:
@@ -107,11 +123,11 @@ def check_comparison(operator: str, left: Node, right: Node) -> None:
     if kinds == {Type.TEXT}:
         if operator not in {"=", "<>"}:
             raise Refusal("text has no order here", "compare with = , <> or IN (...)")
-        _check_abc(left, right)
+        _check_known_values(left, right)
         return
     if kinds == {Type.BOOLEAN}:
         raise Refusal("conditions are not compared", "write the condition itself, or NOT before it")
-    if kinds != {Type.MOMENT}:
+    if kinds != {Type.MOMENT} or isinstance(left, Today) or isinstance(right, Today):
         raise Refusal(*_mismatch(left, right))
 
 
@@ -119,10 +135,11 @@ def _mismatch(left: Node, right: Node) -> tuple[str, str]:
     message = (
         f"{described(left)} ({_plain(left)}) is compared with {described(right)} ({_plain(right)})"
     )
-    moment = next((node for node in (left, right) if node.type is Type.MOMENT), None)
-    if moment is not None:
-        name = described(moment) if isinstance(moment, Attribute | MetricValue) else "..."
-        return message, f"use days_since({name})"
+    days = [node for node in (left, right) if node.type in DAYS and not isinstance(node, Today)]
+    if days:
+        name = described(days[0]) if isinstance(days[0], (*LEAVES, RowColumn)) else "..."
+        until = f" or days_until({name})" if days[0].type is Type.DATE else ""
+        return message, f"use days_since({name}){until}"
     for node, other in ((left, right), (right, left)):
         if isinstance(node, Constant) and isinstance(node.value, str) and other.type in NUMERIC:
             number = node.value.replace(".", "", 1).isdecimal()
@@ -141,7 +158,7 @@ def _plain(node: Node) -> str:
 
 def _check_money(left: Node, right: Node) -> None:
     for money, other in ((left, right), (right, left)):
-        if money.type is Type.MONEY and other.type is not Type.MONEY and not is_constant(other):
+        if money.type is Type.MONEY and other.type is not Type.MONEY and not is_fixed(other):
             message = f"{described(money)} (money) does not go with {described(other)} (no money)"
             raise Refusal(message, "money goes with money or with a constant")
 
@@ -154,16 +171,35 @@ def _check_quintile(left: Node, right: Node) -> None:
                 raise Refusal("a quintile is a number from 1 to 5", "5 is the largest fifth")
 
 
-def _check_abc(left: Node, right: Node) -> None:
+def _check_known_values(left: Node, right: Node) -> None:
     for node, other in ((left, right), (right, left)):
-        is_rank = isinstance(node, Rank) and node.kind is RankKind.ABC
-        if is_rank and isinstance(other, Constant) and other.value not in ABC_CLASSES:
-            raise Refusal(f"abc has no class {described(other)}", nearest(str(other.value), "ABC"))
+        known = known_values(node)
+        if known and isinstance(other, Constant) and other.value not in known:
+            is_abc = isinstance(node, Rank)
+            message = f"abc has no class {described(other)}" if is_abc else ""
+            message = message or f"{described(node)} is never {described(other)}"
+            raise Refusal(message, nearest(str(other.value), known))
+
+
+def known_values(node: Node) -> tuple[str, ...]:
+    """The only texts that a node can have; empty where there may be any."""
+    if isinstance(node, Rank) and node.kind is RankKind.ABC:
+        return ABC_CLASSES
+    if isinstance(node, RowColumn):
+        return TABLES[node.table].column(node.name).values
+    if isinstance(node, Attribute):
+        return ATTRIBUTES[node.name].values
+    if isinstance(node, Case):
+        outcomes = (*node.values, *([] if node.otherwise is None else [node.otherwise]))
+        texts = [item.value for item in outcomes if isinstance(item, Constant)]
+        known = tuple(text for text in texts if isinstance(text, str))
+        return known if len(known) == len(outcomes) else ()
+    return ()
 
 
 def check_number(node: Node) -> None:
     if node.type not in NUMERIC:
-        hint = "use days_since(...)" if node.type is Type.MOMENT else ""
+        hint = "use days_since(...)" if node.type in DAYS else ""
         raise Refusal(f"{described(node)} is no number", hint)
 
 
@@ -206,20 +242,83 @@ def extreme_type(parts: tuple[Node, ...]) -> Type:
     """The type of least(...) and greatest(...): all moments, or all numbers of one family."""
     if len(parts) < 2:
         raise Refusal("least and greatest take two or more values")
-    kinds = {part.type for part in parts}
-    if kinds == {Type.MOMENT}:
+    is_row = any(isinstance(part, RowColumn | Today) for part in parts)
+    if {part.type for part in parts} == {Type.MOMENT} and not is_row:
         return Type.MOMENT
+    return _number_type(parts)
+
+
+def _number_type(parts: Sequence[Node]) -> Type:
+    """The type that holds each of these numbers; money only beside money and constants."""
     for part in parts:
         check_number(part)
-    for part in parts[1:]:
-        _check_money(parts[0], part)
+    kinds = {part.type for part in parts}
     if Type.MONEY in kinds:
+        money = next(part for part in parts if part.type is Type.MONEY)
+        for part in parts:
+            _check_money(money, part)
         return Type.MONEY
     return Type.NUMBER if Type.NUMBER in kinds else Type.INTEGER
 
 
+def case_type(values: Sequence[Node]) -> Type:
+    """The type of if(...): all its values are numbers of one family, or all are texts."""
+    kinds = {value.type for value in values}
+    if kinds == {Type.TEXT}:
+        return Type.TEXT
+    if kinds <= NUMERIC:
+        return _number_type(values)
+    if kinds == {Type.BOOLEAN}:
+        raise Refusal("if(...) gives a number or a text", "combine conditions by AND, OR, NOT")
+    if kinds & DAYS:
+        raise Refusal("if(...) gives a number or a text", "use days_since(...)")
+    raise Refusal("the values of if(...) are all numbers or all texts")
+
+
+def check_rate(part: Node, whole: Node) -> None:
+    """A rate is one number of a customer over another one of the same family."""
+    for node in (part, whole):
+        check_number(node)
+    if is_fixed(whole):
+        raise Refusal("the whole of a rate differs between customers", "divide: a / 100")
+    money = [node.type is Type.MONEY for node in (part, whole)]
+    if money[0] != money[1]:
+        message = "a rate is money of money or a number of a number"
+        raise Refusal(message, "divide money by a number: a / b")
+    _division_type(part, whole)
+
+
+def check_otherwise(node: Node) -> Constant:
+    """The number after `else:`."""
+    value = node.value if isinstance(node, Constant) else None
+    if not isinstance(node, Constant) or type(value) not in {int, Decimal}:
+        raise Refusal("a constant number stands after else:", "for example else: 0")
+    if scale(node) > DIVISION_SCALE or digits(node) > MAX_ELSE_DIGITS:
+        raise Refusal("the number after else: is too long", "at most 10 digits before the point")
+    return node
+
+
+def check_cases(node: Node) -> int:
+    """The number after `min_n:`."""
+    value = node.value if isinstance(node, Constant) else None
+    if type(value) is not int or not 1 <= value <= MAX_CASES:
+        message = f"a whole number of cases stands after min_n:, from 1 to {MAX_CASES:,}"
+        raise Refusal(message, "for example min_n: 5")
+    return value
+
+
+def check_shares(parts: Sequence[Node]) -> tuple[int, ...]:
+    """The two numbers of abc(x, 80, 95)."""
+    values = [part.value for part in parts if isinstance(part, Constant)]
+    shares = tuple(value for value in values if type(value) is int)
+    if len(shares) != 2 or not 0 < shares[0] < shares[1] < 100:
+        message = "abc takes two shares in percent, the first below the second"
+        raise Refusal(message, "for example abc(orders_amount(365), 80, 95)")
+    return shares
+
+
 def check_moment(function: str, node: Node) -> None:
-    if node.type is not Type.MOMENT:
+    if node.type not in DAYS:
         moments = "last_activity_at, last_order_at, owned_since or created_at"
         message = f"{function} takes a moment; {described(node)} is {_ARTICLES[node.type]}"
         raise Refusal(message, f"for example {moments}")
@@ -232,9 +331,25 @@ def may_never_be(moment: Node) -> bool:
     return isinstance(moment, MetricValue)
 
 
+def may_be_blank(moment: Node) -> bool:
+    """Is it known of the moment that there is none, so that `else:` can decide?"""
+    if isinstance(moment, Attribute):
+        return ATTRIBUTES[moment.name].changeable
+    if isinstance(moment, RowColumn):
+        return moment.name != "happened_at"
+    if isinstance(moment, Extreme):
+        return all(may_be_blank(part) for part in moment.parts)
+    return isinstance(moment, CustomField | MetricValue)
+
+
+def is_fixed(node: Node) -> bool:
+    """Does the node read nothing of a customer or of a row?"""
+    return not any(isinstance(item, (*LEAVES, RowColumn)) for item in walk(node))
+
+
 def check_rank(function: str, node: Node) -> None:
     check_number(node)
-    if is_constant(node):
+    if is_fixed(node):
         raise Refusal(f"{function} takes a number that differs between customers")
     if any(isinstance(item, Rank) for item in walk(node)):
         raise Refusal(f"{function} cannot rank another rank")

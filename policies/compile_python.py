@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from decimal import Context, Decimal, localcontext
 from typing import Any
 
-from policies.customer_facts import CustomerFacts, InputValues, input_values
+from policies.customer_facts import CustomerFacts, InputReader, InputValues
 from policies.inputs import EvidenceItem, InputPlan
 from policies.model import Policy, Rule
 from policies.moment import AsOf, SourceState
-from policies.python_expression import RUNTIME, FunctionWriter
+from policies.python_expression import ExpressionWriter
 from policies.sql_expression import Thresholds
 from policies.thresholds import thresholds_of
 
@@ -52,29 +52,32 @@ class PythonEvaluation:
 
     def __init__(self, policy: Policy, as_of: AsOf, sources: Mapping[str, SourceState]) -> None:
         self.plan = InputPlan(policy, as_of, sources)
-        self._findings = _compiled(_findings_source(self.plan))
-        self._ranked = _compiled(_ranked_source(self.plan))
+        self._reader = InputReader(self.plan)
+        self._findings = _findings(self.plan)
+        self._ranked = _ranked(self.plan)
 
     def inputs(self, facts: CustomerFacts) -> InputValues | None:
         """The customer's inputs; None when the customer did not exist yet."""
         with localcontext(_EXACT):
-            return input_values(self.plan, facts)
+            return self._reader.read(facts)
 
     def findings(
         self, inputs: InputValues, thresholds: Thresholds
     ) -> tuple[tuple[int | None, ...], tuple[bool | None, ...]]:
         """The stage of each rule, and whether each protection holds."""
         with localcontext(_EXACT):
-            result = self._findings(
-                inputs.values, inputs.instants, inputs.gaps.history_known, self._breaks(thresholds)
-            )
+            result = self._findings(*_known_of(inputs), self._breaks(thresholds))
         policy = self.plan.policy
         names = [rule.id for rule in policy.rules] + [item.id for item in policy.protections]
         known = tuple(
             value if inputs.gaps.undated.isdisjoint(self.plan.facts_of(name)) else None
             for name, value in zip(names, result, strict=True)
         )
-        return known[: len(policy.rules)], known[len(policy.rules) :]
+        holds = (
+            bool(held) if item.certain else held
+            for item, held in zip(policy.protections, known[len(policy.rules) :], strict=True)
+        )
+        return known[: len(policy.rules)], tuple(holds)
 
     def _breaks(self, thresholds: Thresholds) -> list[Sequence[Decimal | int | None]]:
         return [thresholds[f"t_{place}"] for place in range(len(self.plan.ranks))]
@@ -84,13 +87,10 @@ class PythonEvaluation:
         everyone = list(population)
         result: dict[str, tuple[Decimal | int | None, ...]] = {}
         with localcontext(_EXACT):
-            rows = [
-                self._ranked(item.values, item.instants, item.gaps.history_known, ())
-                for item in everyone
-            ]
+            rows = [self._ranked(*_known_of(item), ()) for item in everyone]
             for place, rank in enumerate(self.plan.ranks):
-                names = [self.plan.by_leaf[leaf].place for leaf in self.plan.currencies(rank)]
-                currencies = (item.currencies[name] for item in everyone for name in names)
+                places = [item.place for item in self.plan.currencies(rank)]
+                currencies = (item.currencies[place] for item in everyone for place in places)
                 values = [row[place] for row in rows]
                 result[f"t_{place}"] = thresholds_of(rank, values, currencies)
         return result
@@ -134,24 +134,21 @@ def evaluate_customer(
     return None if inputs is None else evaluation.explain(inputs, thresholds)
 
 
-def _findings_source(plan: InputPlan) -> str:
-    writer = FunctionWriter(plan)
+def _known_of(inputs: InputValues) -> tuple[object, ...]:
+    gaps = inputs.gaps
+    return inputs.values, inputs.instants, gaps.history_known, gaps.unclear
+
+
+def _findings(plan: InputPlan) -> Callable[..., tuple[Any, ...]]:
+    writer = ExpressionWriter(plan)
     results = [
         writer.stage([None if stage.when is None else stage.when.tree for stage in rule.stages])
         for rule in plan.policy.rules
     ]
     results += [writer.value(item.when.tree) for item in plan.policy.protections]
-    return writer.source(results)
+    return writer.compiled(results)
 
 
-def _ranked_source(plan: InputPlan) -> str:
-    writer = FunctionWriter(plan)
-    return writer.source([writer.value(rank.value) for rank in plan.ranks])
-
-
-def _compiled(source: str) -> Callable[..., tuple[Any, ...]]:
-    """The text is written by `FunctionWriter` alone: constants stand in it as literals."""
-    names: dict[str, Any] = dict(RUNTIME)
-    exec(compile(source, "<policy>", "exec"), names)  # noqa: S102
-    function: Callable[..., tuple[Any, ...]] = names["evaluate"]
-    return function
+def _ranked(plan: InputPlan) -> Callable[..., tuple[Any, ...]]:
+    writer = ExpressionWriter(plan)
+    return writer.compiled([writer.value(rank.value) for rank in plan.ranks])

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from decimal import Decimal
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
+from policies.field_text import field_value
 from policies.inputs import Gaps, Input, InputPlan
-from policies.metrics import Aggregate, Filter, Metric
-from policies.tree import Attribute, HasTag, MetricValue
-from policies.vocabulary import ATTRIBUTES, Type
+from policies.inputs_sql import data_age
+from policies.metrics_python import FactRows, Seen
+from policies.moment import AsOf
+from policies.row_python import Row, utc
+from policies.tree import Attribute, CustomField, DataAge, HasTag
+from policies.vocabulary import OWNER_ATTRIBUTES, STALE_ATTITUDE_DAYS, Type
 
-Row = Mapping[str, Any]
+_NOBODY = object()
 
 
 @dataclass(frozen=True, slots=True)
 class CustomerFacts:
-    """A row of `customers`, and the customer's rows of each facts table."""
+    """A row of `customers`, the customer's rows of each facts table, and the row of `people` that
+    is the owner. Of a facts table that counts for groups: the rows of the whole group."""
 
     customer: Row
     events: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    owner: Row | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,118 +40,172 @@ class InputValues:
     gaps: Gaps
 
 
-def input_values(plan: InputPlan, facts: CustomerFacts) -> InputValues | None:
-    """None when the customer did not exist yet."""
-    created = _utc(facts.customer.get("created_at"))
-    if created is not None and created >= plan.as_of.utc:
-        return None
-    first_seen = facts.customer.get("first_seen_on")
-    history_known = first_seen is not None and first_seen <= plan.as_of.day
-    visible = {
-        fact: [row for row in rows if _is_visible(plan, row)] for fact, rows in facts.events.items()
-    }
-    undated = frozenset(
-        fact
-        for fact in plan.facts
-        if any(
-            row["happened_at"] is None and _is_recorded(plan, row)
-            for row in facts.events.get(fact, ())
+def existed(as_of: AsOf, customer: Row) -> bool:
+    """Was the customer there by then?"""
+    created = utc(customer.get("created_at"))
+    return created is None or created < as_of.utc
+
+
+def group_of(as_of: AsOf, customer: Row) -> str | None:
+    """The group that the customer was known to belong to; None: its own rows count alone."""
+    known = existed(as_of, customer) and _history_known(as_of, customer)
+    return (customer.get("group_key") or None) if known else None
+
+
+def with_groups(
+    facts: Mapping[str, CustomerFacts], as_of: AsOf, group: frozenset[str]
+) -> dict[str, CustomerFacts]:
+    """All customers, each with the rows of its whole group in the facts tables of `group`."""
+    members = defaultdict(list)
+    for item in facts.values():
+        members[group_of(as_of, item.customer)].append(item)
+    result = {}
+    for key, item in facts.items():
+        name = group_of(as_of, item.customer)
+        together = [item] if name is None else members[name]
+        shared = {
+            fact: [row for member in together for row in member.events.get(fact, ())]
+            for fact in group
+        }
+        result[key] = replace(item, events={**item.events, **shared})
+    return result
+
+
+class InputReader:
+    """Reads the inputs of one customer after the other."""
+
+    def __init__(self, plan: InputPlan) -> None:
+        self._plan = plan
+        self._rows = {fact: FactRows(plan, fact) for fact in plan.facts}
+
+    def read(self, facts: CustomerFacts) -> InputValues | None:
+        """None when the customer did not exist yet."""
+        if not existed(self._plan.as_of, facts.customer):
+            return None
+        seen = {fact: rows.seen(facts.events.get(fact, ())) for fact, rows in self._rows.items()}
+        reading = _Reading(self._plan, facts, self._undated(facts))
+        for item in self._plan.inputs:
+            if item.available and item.metric:
+                reading.add_metric(item, self._rows[item.metric.fact], seen[item.metric.fact])
+            else:
+                reading.add(item)
+        return reading.result()
+
+    def _undated(self, facts: CustomerFacts) -> frozenset[str]:
+        """The tables in which something happened at a moment that could not be read."""
+        return frozenset(
+            fact
+            for fact, rows in self._rows.items()
+            if any(
+                row["happened_at"] is None and rows.is_recorded(row)
+                for row in facts.events.get(fact, ())
+            )
         )
-    )
-    gaps = Gaps(history_known, undated)
-    values: list[Any] = []
-    instants: dict[int, datetime | None] = {}
-    currencies: dict[int, str | None] = {}
-    for item in plan.inputs:
-        rows = _in_window(plan, item, visible) if item.metric else ()
-        value = _value(plan, item, facts.customer, rows, gaps)
-        if item.instant:
-            instants[item.place] = value
+
+
+class _Reading:
+    """What is read of one customer."""
+
+    def __init__(self, plan: InputPlan, facts: CustomerFacts, undated: frozenset[str]) -> None:
+        self._plan = plan
+        self._as_of = plan.as_of
+        self._facts = facts
+        self._undated = undated
+        self._history = _history_known(plan.as_of, facts.customer)
+        self._values: list[Any] = []
+        self._instants: dict[int, datetime | None] = {}
+        self._currencies: dict[int, str | None] = {}
+        self._unclear: set[int] = set()
+
+    def result(self) -> InputValues:
+        gaps = Gaps(self._history, self._undated, frozenset(self._unclear))
+        return InputValues(tuple(self._values), self._instants, self._currencies, gaps)
+
+    def add_metric(self, item: Input, rows: FactRows, seen: Sequence[Seen]) -> None:
+        answer = rows.answer(item, seen)
+        assert item.metric is not None  # noqa: S101 - the caller has looked
+        dated = item.metric.fact not in self._undated
+        known = dated and (self._history or not item.history)
+        if item.may_be_unclear and answer.unclear and known:
+            self._unclear.add(item.place)
         if item.currency:
-            dated = rows if item.metric and item.metric.fact not in undated else ()
-            currencies[item.place] = min(map(_currency, dated), default=None)
-        if item.type is Type.DATE and value is not None:
-            value = plan.as_of.local_day(value)
-        values.append(value)
-    return InputValues(tuple(values), instants, currencies, gaps)
+            self._currencies[item.place] = answer.currency if known else None
+        self._append(item, answer.value if known else None)
+
+    def add(self, item: Input) -> None:
+        value = self._own(item) if item.available else None
+        if value is _NOBODY or not item.available:
+            value = None
+            if item.may_be_unclear and self._history:
+                self._unclear.add(item.place)
+        self._append(item, None if item.history and not self._history else value)
+
+    def _append(self, item: Input, value: Any) -> None:
+        if item.instant:
+            self._instants[item.place] = value
+        if item.leaf.type is Type.MOMENT and value is not None:
+            value = self._as_of.local_day(value)
+        self._values.append(value)
+
+    def _own(self, item: Input) -> Any:
+        """The value of a leaf that is no metric; `_NOBODY` where nobody can tell."""
+        leaf, customer = item.leaf, self._facts.customer
+        if isinstance(leaf, DataAge):
+            return data_age(self._plan, leaf)
+        if isinstance(leaf, HasTag):
+            tags = customer["tags"]  # None before our first version of the record
+            return None if tags is None else leaf.tag in tags
+        if isinstance(leaf, CustomField):
+            text = (customer.get("fields") or {}).get(leaf.name)
+            held, value = field_value(text, leaf.type)
+            return _NOBODY if held is not None and value is None else value
+        assert isinstance(leaf, Attribute)  # noqa: S101 - metrics are added above
+        of_owner = leaf.name in OWNER_ATTRIBUTES
+        return self._of_owner(leaf.name) if of_owner else self._attribute(leaf)
+
+    def _attribute(self, leaf: Attribute) -> Any:
+        value = self._facts.customer.get(leaf.name)
+        if leaf.name == "attitude":
+            return _NOBODY if value and not self._is_fresh() else value or None
+        if leaf.type is Type.MOMENT:
+            moment = utc(value)
+            return moment if moment is not None and moment < self._as_of.utc else None
+        return value if leaf.type is Type.BOOLEAN else value or None
+
+    def _is_fresh(self) -> bool:
+        moment = utc(self._facts.customer.get("attitude_at"))
+        if moment is None or moment >= self._as_of.utc:
+            return False
+        age = self._as_of.day - self._as_of.local_day(moment)
+        return age <= timedelta(days=STALE_ATTITUDE_DAYS)
+
+    def _of_owner(self, name: str) -> Any:
+        owner = self._facts.owner
+        if owner is None:
+            return _NOBODY
+        if name == "owner_active":
+            return _is_active(owner, self._as_of)
+        if name == "owner_absent":
+            return _is_absent(owner, self._as_of)
+        return owner.get(name.removeprefix("owner_")) or None
 
 
-def _utc(moment: datetime | None) -> datetime | None:
-    if moment is None or moment.tzinfo is None:
-        return moment
-    return moment.astimezone(UTC).replace(tzinfo=None)
+def _is_active(owner: Row, as_of: AsOf) -> bool | None:
+    left = owner.get("left_on")
+    if left is not None and left <= as_of.day:
+        return False
+    active: bool | None = owner.get("active")
+    return active
 
 
-def _is_visible(plan: InputPlan, row: Row) -> bool:
-    happened = _utc(row["happened_at"])
-    return happened is not None and happened < plan.as_of.utc and _is_recorded(plan, row)
+def _is_absent(owner: Row, as_of: AsOf) -> bool:
+    since, until = owner.get("absent_from"), owner.get("absent_to")
+    if since is None or since > as_of.day:
+        return False
+    return until is None or until >= as_of.day
 
 
-def _is_recorded(plan: InputPlan, row: Row) -> bool:
-    recorded = _utc(row.get("recorded_at"))
-    return recorded is None or recorded < plan.as_of.utc
-
-
-def _in_window(plan: InputPlan, item: Input, visible: Mapping[str, list[Row]]) -> Sequence[Row]:
-    rows = visible.get(item.metric.fact, []) if item.metric else []
-    if not isinstance(item.leaf, MetricValue) or item.leaf.days is None:
-        return rows
-    start = plan.as_of.window_start(item.leaf.days)
-    return [row for row in rows if _happened(row) >= start]
-
-
-def _happened(row: Row) -> datetime:
-    moment: datetime = row["happened_at"]
-    return _utc(moment) or moment
-
-
-def _currency(row: Row) -> str:
-    return row["currency"] or ""
-
-
-def _value(plan: InputPlan, item: Input, customer: Row, rows: Sequence[Row], gaps: Gaps) -> Any:
-    if not item.available or (item.history and not gaps.history_known):
-        return None
-    if item.metric is not None:
-        if item.metric.fact in gaps.undated:
-            return None
-        return _metric(plan, item.metric, rows)
-    if isinstance(item.leaf, HasTag):
-        return item.leaf.tag in customer["tags"]
-    if isinstance(item.leaf, Attribute) and ATTRIBUTES[item.leaf.name].type is Type.MOMENT:
-        moment = _utc(customer.get(item.leaf.name))
-        return moment if moment is not None and moment < plan.as_of.utc else None
-    return customer.get(item.leaf.name) or None
-
-
-def _metric(plan: InputPlan, metric: Metric, rows: Sequence[Row]) -> Any:
-    if metric.aggregate is Aggregate.LAST:
-        return max(map(_happened, rows), default=None)
-    if metric.aggregate is Aggregate.FIRST:
-        return min(map(_happened, rows), default=None)
-    if metric.aggregate is Aggregate.SUM:
-        return _sum(rows)
-    if metric.filter is Filter.ALL:
-        return len(rows)
-    if any(row["state"] is None for row in rows):
-        return None
-    return sum(_deal_counts(plan, metric.filter, row) for row in rows)
-
-
-def _sum(rows: Iterable[Row]) -> Decimal | None:
-    """Unknown when an amount is missing or currencies are mixed."""
-    total, currencies = Decimal(0), set()
-    for row in rows:
-        if row["amount"] is None:
-            return None
-        currencies.add(_currency(row))
-        total += row["amount"]
-    return total if len(currencies) <= 1 else None
-
-
-def _deal_counts(plan: InputPlan, which: Filter, row: Row) -> bool:
-    closed = _utc(row.get("closed_at"))
-    closed_later = closed is not None and closed >= plan.as_of.utc
-    if which is Filter.OPEN:
-        return row["state"] == "open" or closed_later
-    return row["state"] == "won" and not closed_later
+def _history_known(as_of: AsOf, customer: Row) -> bool:
+    """Had we seen the customer by then? What the CRM forgets is unknown before."""
+    first_seen = customer.get("first_seen_on")
+    return first_seen is not None and first_seen <= as_of.day

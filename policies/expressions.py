@@ -1,77 +1,47 @@
-"""From the text of a condition to the typed tree: names, functions and structure.
+"""From the text of a customer's condition to the typed tree: what names and functions stand for.
 
-Only what stands in the table of builders is allowed; anything else is refused with its position.
+Only what stands in the tables of builders is allowed; anything else is refused with its position.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from decimal import Decimal
+from dataclasses import replace
 
 from sqlglot import exp
 
 from policies import checks
+from policies.brackets import Brackets, metric_node, read_brackets, read_options
 from policies.checks import Refusal
-from policies.metrics import FUNCTIONS, MAX_WINDOW_DAYS, METRICS
-from policies.syntax import Complaint, Parsed, parse
+from policies.metrics import FORMULAS, FUNCTIONS, METRICS, MIN_CASES, Formula
+from policies.reader import Reader, called_name
+from policies.rows import TODAY
+from policies.scope import Built, Defined, Reading, Scope
+from policies.syntax import parse
 from policies.tree import (
-    AllOf,
-    AnyOf,
     Arithmetic,
     Attribute,
-    Compare,
     Constant,
+    CustomField,
+    DataAge,
     DaysSince,
-    Extreme,
     HasTag,
     IsBlank,
-    MetricValue,
     Never,
     Node,
-    Not,
-    OneOf,
     Rank,
     RankKind,
-    Value,
+    Rate,
+    Today,
+    WorkdaysSince,
 )
 from policies.validation import nearest
-from policies.vocabulary import ATTRIBUTES, Type
+from policies.vocabulary import ATTRIBUTES, EVENTS, OWNER_ATTRIBUTES, Type
 
-MAX_DEPTH = 60
-MAX_SIZE = 5_000
+__all__ = ["Built", "Defined", "Scope", "build"]
 
-_CALL = re.compile(r"(\w+)\s*\(")
-_NUMBER = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,6})?|\.[0-9]{1,6}")
-
-
-@dataclass(frozen=True, slots=True)
-class Defined:
-    """What a name of `define:` stands for; `node` is None when it has problems of its own."""
-
-    node: Node | None
-    size: int = 1
-    depth: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """The names that a policy adds to the vocabulary."""
-
-    params: Mapping[str, Value] = field(default_factory=dict)
-    defines: Mapping[str, Defined] = field(default_factory=dict)
-    undefined: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Built:
-    """A condition's tree, or the complaints that stand in its way."""
-
-    node: Node | None
-    complaints: tuple[Complaint, ...]
-    size: int
-    depth: int
+_PULLED = (*EVENTS, "people", "customers")
+_FIELD_TYPES = frozenset(Type) - {Type.TAGS, Type.FIELDS}
 
 
 def build(text: str, scope: Scope, *, condition: bool = True) -> Built:
@@ -79,318 +49,274 @@ def build(text: str, scope: Scope, *, condition: bool = True) -> Built:
     parsed = parse(text)
     if parsed.tree is None:
         return Built(None, tuple(parsed.complaints), 1, 1)
-    builder = _Builder(text, parsed, scope)
-    node = builder.condition(parsed.tree) if condition else builder.value(parsed.tree)
-    complaints = tuple(dict.fromkeys(builder.complaints))
-    return Built(None if complaints else node, complaints, builder.size, builder.deepest)
+    reading = Reading(text, parsed, scope)
+    reader = CustomerReader(reading)
+    node = reader.condition(parsed.tree) if condition else reader.value(parsed.tree)
+    return reading.built(node)
 
 
-class _Builder:
-    def __init__(self, text: str, parsed: Parsed, scope: Scope) -> None:
-        self._text = text
-        self._parsed = parsed
-        self._scope = scope
-        self._depth = 0
-        self.complaints: list[Complaint] = []
-        self.size = 0
-        self.deepest = 1
+class CustomerReader(Reader):
+    """Reads an expression about a customer. `narrowed`: inside of a formula, what stood between
+    its brackets, and the table whose metrics it goes to."""
 
-    def condition(self, tree: exp.Expr) -> Node | None:
-        """A part that must be true or false."""
-        node = self.value(tree)
-        if node is not None and node.type is not Type.BOOLEAN:
-            self._complain(tree, *checks.not_a_condition(node))
+    def __init__(self, reading: Reading, narrowed: tuple[str, Brackets] | None = None) -> None:
+        super().__init__(reading)
+        self._narrowed = narrowed
+
+    def named(self, name: str, *, quoted: bool) -> Node | None:
+        scope = self.reading.scope
+        if name in scope.defines:
+            defined = scope.defines[name]
+            return self.adopt(defined.node, defined.size, defined.depth)
+        if name in scope.undefined:
             return None
-        return node
-
-    def value(self, tree: exp.Expr) -> Node | None:
-        """Any part; a refusal is noted and its siblings are still read."""
-        self._depth += 1
-        self.size += 1
-        self.deepest = max(self.deepest, self._depth)
-        try:
-            return self._value(tree)
-        except Refusal as refusal:
-            self._complain(tree, refusal.message, refusal.suggestion)
-            return None
-        finally:
-            self._depth -= 1
-
-    def _value(self, tree: exp.Expr) -> Node | None:
-        if self._depth > MAX_DEPTH:
-            raise Refusal("this condition is nested too deeply", "give parts a name in define:")
-        if self.size > MAX_SIZE:
-            raise Refusal("this condition is too large", "simplify it or its defines")
-        build_node = _BUILDERS.get(type(tree))
-        if build_node is not None:
-            return build_node(self, tree)
-        if isinstance(tree, exp.Func) and not checks.has_own_refusal(tree):
-            return self._unknown_function(tree)
-        raise Refusal(*checks.refused_form(tree))
-
-    def _complain(self, tree: exp.Expr, message: str, suggestion: str = "") -> None:
-        self.complaints.append(Complaint(self._parsed.offset(tree), message, suggestion))
-
-    def _both(self, tree: exp.Expr) -> tuple[Node, Node] | None:
-        left, right = self.value(tree.this), self.value(tree.expression)
-        return (left, right) if left is not None and right is not None else None
-
-    def _parts(self, trees: list[exp.Expr]) -> tuple[Node, ...] | None:
-        nodes = [self.value(tree) for tree in trees]
-        found = tuple(node for node in nodes if node is not None)
-        return found if len(found) == len(nodes) else None
-
-    def all_or_any(self, tree: exp.Expr) -> Node | None:
-        nodes = [self.condition(part) for part in tree.flatten(unnest=False)]
-        parts = tuple(node for node in nodes if node is not None)
-        if len(parts) < len(nodes):
-            return None
-        return AllOf(parts) if isinstance(tree, exp.And) else AnyOf(parts)
-
-    def negation(self, tree: exp.Expr) -> Node | None:
-        part = self.condition(tree.this)
-        return None if part is None else Not(part)
-
-    def bracket(self, tree: exp.Expr) -> Node | None:
-        return self.value(tree.this)
-
-    def comparison(self, tree: exp.Expr) -> Node | None:
-        both = self._both(tree)
-        if both is None:
-            return None
-        operator = _COMPARISONS[type(tree)]
-        checks.check_comparison(operator, *both)
-        return Compare(operator, *both)
-
-    def between(self, tree: exp.Expr) -> Node | None:
-        parts = self._parts([tree.this, tree.args["low"], tree.args["high"]])
-        if parts is None:
-            return None
-        value, low, high = parts
-        checks.check_comparison(">=", value, low)
-        checks.check_comparison("<=", value, high)
-        return AllOf((Compare(">=", value, low), Compare("<=", value, high)))
-
-    def one_of(self, tree: exp.Expr) -> Node | None:
-        value = self.value(tree.this)
-        if tree.args.get("query") or tree.args.get("unnest") or tree.args.get("field"):
-            raise Refusal("IN takes a list of constants", "write IN ('a', 'b')")
-        options = self._parts(tree.expressions)
-        if value is None or options is None:
-            return None
-        constants = tuple(option for option in options if isinstance(option, Constant))
-        if not constants or len(constants) < len(options):
-            raise Refusal("IN takes a list of constants", "write IN ('a', 'b')")
-        for option in constants:
-            checks.check_comparison("=", value, option)
-        return OneOf(value, constants)
-
-    def is_null(self, tree: exp.Expr) -> Node | None:
-        if not isinstance(tree.expression, exp.Null):
-            raise Refusal("only IS NULL and IS NOT NULL are allowed after IS")
-        value = self.value(tree.this)
-        if value is None:
-            return None
-        if value.type is Type.MOMENT:
-            return Never(value)
-        if not isinstance(value, Attribute):
-            raise Refusal(
-                f"{checks.described(value)} is never blank: it is known or not",
-                "IS NULL is for attributes and moments",
-            )
-        return IsBlank(value)
-
-    def arithmetic(self, tree: exp.Expr) -> Node | None:
-        both = self._both(tree)
-        if both is None:
-            return None
-        operator = _ARITHMETIC[type(tree)]
-        return Arithmetic(operator, *both, checks.arithmetic_type(operator, *both))
-
-    def negative(self, tree: exp.Expr) -> Node | None:
-        value = self.value(tree.this)
-        if value is None:
-            return None
-        if isinstance(value, Constant) and isinstance(value.value, int | Decimal):
-            checks.check_number(value)
-            return Constant(-value.value)
-        result = checks.arithmetic_type("-", Constant(0), value)
-        return Arithmetic("-", Constant(0), value, result)
-
-    def extreme(self, tree: exp.Expr) -> Node | None:
-        parts = self._parts([tree.this, *tree.expressions])
-        if parts is None:
-            return None
-        return Extreme(isinstance(tree, exp.Greatest), parts, checks.extreme_type(parts))
-
-    def literal(self, tree: exp.Expr) -> Node:
-        if tree.is_string:
-            return Constant(tree.name)
-        if not _NUMBER.fullmatch(tree.name):
-            raise Refusal(
-                f"the number {tree.name} cannot be used",
-                "at most 15 digits before and 6 behind the point",
-            )
-        return Constant(Decimal(tree.name) if "." in tree.name else int(tree.name))
-
-    def truth(self, tree: exp.Expr) -> Node:
-        return Constant(bool(tree.this))
-
-    def parameter(self, tree: exp.Expr) -> Node:
-        name = str(tree.this or "")
-        if name not in self._scope.params:
-            raise Refusal(f"unknown parameter '${name}'", nearest(name, self._scope.params))
-        return Constant(self._scope.params[name])
-
-    def name(self, tree: exp.Expr) -> Node | None:
-        name = tree.name
-        if tree.args.get("table") or not isinstance(tree.this, exp.Identifier):
-            raise Refusal("a name stands without a dot or a star")
-        if name in self._scope.defines:
-            return self._defined(self._scope.defines[name])
-        if name in ATTRIBUTES and not tree.this.quoted:
-            return Attribute(name)
-        if name in METRICS and not tree.this.quoted:
-            if METRICS[name].call:
-                raise Refusal(f"'{name}' needs brackets", f"write {name}() or {name}(365)")
-            return MetricValue(name)
-        if name in self._scope.undefined:
-            return None
-        if tree.this.quoted:
+        if quoted:
             raise Refusal(f'unknown name "{name}"', f"text stands in single quotes: '{name}'")
+        if name in ATTRIBUTES:
+            return Attribute(name)
+        if name in METRICS or name in FORMULAS:
+            return self._bare(name)
+        if name == TODAY:
+            return Today()
+        if name == "tier":
+            return self._only_tier()
         if name == "tags":
             raise Refusal("'tags' cannot be compared", "use has_tag('x')")
-        plain = [item for item, metric in METRICS.items() if not metric.call]
-        valid = {*ATTRIBUTES, *plain, *self._scope.defines}
-        raise Refusal(f"unknown name '{name}'", nearest(name, valid) or _closest_call(name))
+        raise Refusal(f"unknown name '{name}'", self._closest(name))
 
-    def _defined(self, defined: Defined) -> Node | None:
-        self.size += defined.size
-        self.deepest = max(self.deepest, self._depth + defined.depth)
-        if self.size > MAX_SIZE or self.deepest > MAX_DEPTH:
-            raise Refusal("this condition is too large", "simplify it or its defines")
-        return defined.node
-
-    def call(self, tree: exp.Expr) -> Node | None:
-        name = tree.name.lower()
+    def called(self, name: str, tree: exp.Expr) -> Node | None:
         if name in METRICS:
             return self._metric(name, tree)
+        if name in FORMULAS:
+            return self._formula(name, tree)
         build_call = _CALLS.get(name)
-        if build_call is None:
-            return self._unknown_function(tree)
-        return build_call(self, tree)
+        return self.unknown_function(tree) if build_call is None else build_call(self, tree)
 
-    def _unknown_function(self, tree: exp.Expr) -> Node | None:
-        match = _CALL.match(self._text, self._parsed.offset(tree))
-        if match is None:
-            raise Refusal(*checks.refused_form(tree))
-        name = match.group(1)
-        raise Refusal(f"unknown function '{name}'", _closest_call(name))
+    def functions(self) -> set[str]:
+        return {*FUNCTIONS, *METRICS, *FORMULAS}
+
+    def blank(self, value: Node) -> Node:
+        if isinstance(value, CustomField) or (
+            isinstance(value, Attribute) and _may_be_empty(value)
+        ):
+            return IsBlank(value)
+        if value.type is Type.MOMENT and not isinstance(value, Today):
+            return Never(value)
+        raise Refusal(
+            f"{checks.described(value)} is never blank: it is known or not",
+            "IS NULL is for attributes and moments",
+        )
+
+    def _bare(self, name: str) -> Node | None:
+        item = METRICS.get(name) or FORMULAS[name]
+        if item.windowed:
+            raise Refusal(f"'{name}' needs brackets", f"write {name}() or {name}(365)")
+        if name in FORMULAS:
+            return self._expanded(name, Brackets())
+        return metric_node(METRICS[name], self._inside(name, Brackets()), self.reading.scope)
+
+    def _closest(self, name: str) -> str:
+        scope = self.reading.scope
+        plain = {item for item, metric in METRICS.items() if not metric.windowed}
+        plain |= {item for item, formula in FORMULAS.items() if not formula.windowed}
+        valid = {*ATTRIBUTES, *plain, *scope.defines, TODAY, "tier"}
+        return nearest(name, valid) or nearest(name, self.functions())
+
+    def _only_tier(self) -> Node | None:
+        tiers = self.reading.scope.tiers
+        if len(tiers) > 1:
+            names = " or ".join(f"tier('{name}')" for name in tiers)
+            raise Refusal("this policy has several tier rules", f"write {names}")
+        if not tiers:
+            raise Refusal("there is no tier rule to ask for", "add one to rules:")
+        return self.adopt_whole(next(iter(tiers.values())))
+
+    def _inside(self, name: str, brackets: Brackets) -> Brackets:
+        """Within a formula, its own condition goes to the metrics of its table."""
+        if self._narrowed is None or METRICS[name].fact != self._narrowed[0]:
+            return brackets
+        return brackets.narrowed_by(self._narrowed[1])
 
     def _metric(self, name: str, tree: exp.Expr) -> Node | None:
-        if not METRICS[name].call:
-            raise Refusal(f"'{name}' takes no brackets", f"write {name}")
-        if not tree.expressions:
-            return MetricValue(name)
-        days = self._only_argument(tree, name)
-        if days is None:
+        metric = METRICS[name]
+        brackets = read_brackets(self, tree, metric, ("else",))
+        if brackets is None:
             return None
-        value = days.value if isinstance(days, Constant) else None
-        if type(value) is not int or not 1 <= value <= MAX_WINDOW_DAYS:
-            message = f"{name} takes a whole number of days, from 1 to {MAX_WINDOW_DAYS}"
-            raise Refusal(message, f"for example {name}(365)")
-        return MetricValue(name, value)
+        return metric_node(metric, self._inside(name, brackets), self.reading.scope)
 
-    def _only_argument(self, tree: exp.Expr, name: str) -> Node | None:
-        if len(tree.expressions) != 1:
-            form = FUNCTIONS[name].form if name in FUNCTIONS else f"{name}(365)"
-            raise Refusal(f"{name} takes one argument", f"write {form}")
-        return self.value(tree.expressions[0])
+    def _formula(self, name: str, tree: exp.Expr) -> Node | None:
+        brackets = read_brackets(self, tree, FORMULAS[name], ("min_n", "else"))
+        return None if brackets is None else self._expanded(name, brackets)
 
-    def days_since(self, tree: exp.Expr) -> Node | None:
-        if not 1 <= len(tree.expressions) <= 2:
-            raise Refusal("days_since takes a moment", f"write {FUNCTIONS['days_since'].form}")
-        parts = self._parts(tree.expressions)
+    def _expanded(self, name: str, brackets: Brackets) -> Node | None:
+        """The tree of a formula; those without a condition are built once for each policy."""
+        scope, formula = self.reading.scope, FORMULAS[name]
+        if brackets.rows is not None:
+            return self.adopt_whole(formula_tree(formula, brackets, scope))
+        key = f"formula {name} {brackets.days}"
+        if key not in scope.memo:
+            scope.memo[key] = formula_tree(formula, Brackets(brackets.days), scope)
+        return self.adopt_whole(_with_options(scope.memo[key], brackets))
+
+    def _days(self, tree: exp.Expr) -> tuple[Node, Node | None] | None:
+        """The moment and the one after `else:` of days_since and workdays_since."""
+        name = called_name(tree)
+        if len(tree.expressions) == 2 and not isinstance(tree.expressions[1], exp.PropertyEQ):
+            raise Refusal("the second moment is named", f"write {FUNCTIONS[name].form}")
+        arguments = self.arguments(tree, 1, 1, ("else",))
+        parts = self.values([*arguments.plain, *arguments.named.values()])
         if parts is None:
             return None
-        if len(parts) == 2 and not self._parsed.named_else:
-            raise Refusal("the second moment is named", f"write {FUNCTIONS['days_since'].form}")
         for part in parts:
-            checks.check_moment("days_since", part)
+            checks.check_moment(name, part)
         moment = parts[0]
-        otherwise = parts[1] if len(parts) == 2 else None
-        if otherwise is None:
-            otherwise = Attribute("created_at") if checks.may_never_be(moment) else None
-        elif not checks.may_never_be(moment):
-            raise Refusal("else: is for moments that may never have been", "leave it out")
-        return DaysSince(moment, otherwise)
+        if len(parts) == 2:
+            if not checks.may_be_blank(moment):
+                raise Refusal("else: is for moments that may never have been", "leave it out")
+            return moment, parts[1]
+        return moment, Attribute("created_at") if checks.may_never_be(moment) else None
+
+    def days_since(self, tree: exp.Expr) -> Node | None:
+        days = self._days(tree)
+        return None if days is None else DaysSince(*days)
+
+    def workdays_since(self, tree: exp.Expr) -> Node | None:
+        if not self.reading.scope.has_calendar:
+            raise Refusal("workdays_since needs a calendar", "add calendar: {holidays: CN}")
+        days = self._days(tree)
+        return None if days is None else WorkdaysSince(*days)
+
+    def days_until(self, tree: exp.Expr) -> Node | None:
+        date = self.value(self.arguments(tree, 1, 1).plain[0])
+        if date is None:
+            return None
+        checks.check_moment("days_until", date)
+        if not isinstance(date, CustomField):
+            hint = f"write days_since({checks.described(date)})"
+            raise Refusal("days_until takes a date of the CRM that may lie ahead", hint)
+        return Arithmetic("-", Constant(0), DaysSince(date, None), Type.INTEGER)
 
     def never(self, tree: exp.Expr) -> Node | None:
-        moment = self._only_argument(tree, "never")
+        moment = self.value(self.arguments(tree, 1, 1).plain[0])
         if moment is None:
             return None
         checks.check_moment("never", moment)
-        return Never(moment)
+        return self.blank(moment)
 
     def has_tag(self, tree: exp.Expr) -> Node | None:
-        tag = self._only_argument(tree, "has_tag")
-        if tag is None:
+        tag = self._text(tree, "a tag")
+        return None if tag is None else HasTag(tag)
+
+    def custom_field(self, tree: exp.Expr) -> Node | None:
+        name = self._text(tree, "the API name of a field")
+        if name is None:
             return None
-        if not isinstance(tag, Constant) or not isinstance(tag.value, str) or not tag.value.strip():
-            raise Refusal("has_tag takes a tag in quotes", "write has_tag('x')")
-        return HasTag(tag.value)
+        kind = self.reading.scope.fields.get(name)
+        if kind is None:
+            hint = "run `highseas check` in the workspace, or declare it: "
+            hint += f"fields: {{{name}: number}}"
+            raise Refusal(f"the type of field('{name}') is not known", hint)
+        if kind not in _FIELD_TYPES:
+            raise Refusal(f"field('{name}') holds {kind}, which no condition can read")
+        return CustomField(name, kind)
+
+    def tier(self, tree: exp.Expr) -> Node | None:
+        if not tree.expressions:
+            return self._only_tier()
+        name = self._text(tree, "the name of a tier rule")
+        if name is None or name in self.reading.scope.undefined:
+            return None
+        tiers = self.reading.scope.tiers
+        if name not in tiers:
+            raise Refusal(f"there is no tier rule '{name}'", nearest(name, tiers))
+        return self.adopt_whole(tiers[name])
+
+    def data_age(self, tree: exp.Expr) -> Node | None:
+        fact = self._text(tree, "the name of a facts table")
+        if fact is None:
+            return None
+        if fact not in _PULLED:
+            raise Refusal(f"there is no facts table '{fact}'", nearest(fact, _PULLED))
+        return DataAge(fact)
+
+    def _text(self, tree: exp.Expr, what: str) -> str | None:
+        """The only argument, a text in quotes."""
+        name = called_name(tree)
+        node = self.value(self.arguments(tree, 1, 1).plain[0])
+        if node is None:
+            return None
+        value = node.value if isinstance(node, Constant) else None
+        if not isinstance(value, str) or not value.strip():
+            raise Refusal(f"{name} takes {what} in quotes", f"write {FUNCTIONS[name].form}")
+        return value
 
     def rank(self, tree: exp.Expr) -> Node | None:
-        name = tree.name.lower()
-        value = self._only_argument(tree, name)
-        if value is None:
+        name = called_name(tree)
+        is_abc = name == RankKind.ABC.value
+        if is_abc and len(tree.expressions) == 2:
+            raise Refusal("abc takes two shares or none", f"write {FUNCTIONS[name].form}")
+        parts = self.values(self.arguments(tree, 1, 3 if is_abc else 1).plain)
+        if parts is None:
             return None
+        value, *shares = parts
         checks.check_rank(name, value)
+        if shares:
+            return Rank(RankKind(name), value, checks.check_shares(shares))
         return Rank(RankKind(name), value)
 
+    def rate(self, tree: exp.Expr) -> Node | None:
+        arguments = self.arguments(tree, 2, 2, ("min_n", "else"))
+        parts = self.values(arguments.plain)
+        options = read_options(self, arguments.named)
+        if parts is None or options is None:
+            return None
+        part, whole = parts
+        checks.check_rate(part, whole)
+        min_n = MIN_CASES if options.min_n is None else options.min_n
+        return Rate(part, whole, min_n, options.otherwise)
 
-def _closest_call(name: str) -> str:
-    return nearest(name, {*FUNCTIONS, *(item for item, metric in METRICS.items() if metric.call)})
+
+def formula_tree(formula: Formula, brackets: Brackets, scope: Scope) -> Node | None:
+    """The tree of a formula; None if a clock of the policy is wrong."""
+    days = "" if brackets.days is None else f"{brackets.days}, "
+    text = formula.text.replace("$days, ", days).replace("$days", days.removesuffix(", "))
+    parsed = parse(text)
+    reading = Reading(text, parsed, scope)
+    node = None
+    if parsed.tree is not None:
+        node = CustomerReader(reading, (formula.fact, brackets)).value(parsed.tree)
+    if parsed.complaints or reading.complaints:
+        message = f"a formula is defined by a text that cannot be read: {text}"
+        raise ValueError(message)
+    return _with_options(node, brackets)
 
 
-_COMPARISONS: Mapping[type[exp.Expr], str] = {
-    exp.EQ: "=",
-    exp.NEQ: "<>",
-    exp.LT: "<",
-    exp.LTE: "<=",
-    exp.GT: ">",
-    exp.GTE: ">=",
-}
-_ARITHMETIC: Mapping[type[exp.Expr], str] = {
-    exp.Add: "+",
-    exp.Sub: "-",
-    exp.Mul: "*",
-    exp.Div: "/",
-}
-_Method = Callable[[_Builder, exp.Expr], Node | None]
-_BUILDERS: Mapping[type[exp.Expr], _Method] = {
-    exp.And: _Builder.all_or_any,
-    exp.Or: _Builder.all_or_any,
-    exp.Not: _Builder.negation,
-    exp.Paren: _Builder.bracket,
-    exp.Between: _Builder.between,
-    exp.In: _Builder.one_of,
-    exp.Is: _Builder.is_null,
-    exp.Neg: _Builder.negative,
-    exp.Least: _Builder.extreme,
-    exp.Greatest: _Builder.extreme,
-    exp.Literal: _Builder.literal,
-    exp.Boolean: _Builder.truth,
-    exp.Placeholder: _Builder.parameter,
-    exp.Column: _Builder.name,
-    exp.Anonymous: _Builder.call,
-    **dict.fromkeys(_COMPARISONS, _Builder.comparison),
-    **dict.fromkeys(_ARITHMETIC, _Builder.arithmetic),
-}
-_CALLS: Mapping[str, _Method] = {
-    "days_since": _Builder.days_since,
-    "never": _Builder.never,
-    "has_tag": _Builder.has_tag,
-    "quintile": _Builder.rank,
-    "abc": _Builder.rank,
+def _with_options(node: Node | None, brackets: Brackets) -> Node | None:
+    """A formula is a rate, and its options are those of the rate."""
+    if not isinstance(node, Rate):
+        return node
+    min_n = node.min_n if brackets.min_n is None else brackets.min_n
+    return replace(node, min_n=min_n, otherwise=brackets.otherwise)
+
+
+def _may_be_empty(attribute: Attribute) -> bool:
+    """A moment of the customer itself never was, or was; what follows from others is no field."""
+    if attribute.type is Type.MOMENT or attribute.name in OWNER_ATTRIBUTES:
+        return ATTRIBUTES[attribute.name].changeable
+    return not ATTRIBUTES[attribute.name].derived
+
+
+_CALLS: Mapping[str, Callable[[CustomerReader, exp.Expr], Node | None]] = {
+    "days_since": CustomerReader.days_since,
+    "workdays_since": CustomerReader.workdays_since,
+    "days_until": CustomerReader.days_until,
+    "never": CustomerReader.never,
+    "has_tag": CustomerReader.has_tag,
+    "field": CustomerReader.custom_field,
+    "tier": CustomerReader.tier,
+    "data_age": CustomerReader.data_age,
+    "quintile": CustomerReader.rank,
+    "abc": CustomerReader.rank,
+    "rate": CustomerReader.rate,
+    "if": CustomerReader.choice,
 }

@@ -7,62 +7,80 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal
+from datetime import date, datetime
 from functools import cached_property
-from typing import NamedTuple
 
-from policies.metrics import METRICS, Metric
+from policies.evidence import (
+    KNOWN,
+    MISSING,
+    NEVER,
+    EvidenceItem,
+    Gaps,
+    Scalar,
+    fallbacks,
+    input_leaves,
+    input_of,
+    missing_inputs,
+    scalar,
+)
+from policies.metrics import METRICS, Aggregate, Metric
 from policies.model import Expression, Policy
 from policies.moment import AsOf, SourceState
+from policies.row_plan import may_be_unknown
+from policies.rows import metric_value
 from policies.tree import (
     Attribute,
     Compare,
-    DaysSince,
-    Extreme,
-    HasTag,
+    CustomField,
+    DataAge,
     Leaf,
     MetricValue,
     Node,
     Rank,
-    children,
+    WorkdaysSince,
     leaves,
-    plain,
     walk,
 )
-from policies.vocabulary import ATTRIBUTES, Type
+from policies.vocabulary import ATTRIBUTES, OWNER_ATTRIBUTES, Type
 
-KNOWN, NEVER, MISSING = "known", "never", "missing"
+__all__ = [
+    "KNOWN",
+    "MISSING",
+    "NEVER",
+    "EvidenceItem",
+    "Gaps",
+    "Input",
+    "InputPlan",
+    "Scalar",
+    "missing_inputs",
+]
 
 _NOT_PULLED = SourceState(complete=False)
-
-Scalar = str | int | bool | None
-
-
-class EvidenceItem(NamedTuple):
-    """One fact that a rule looked at; `value` is canonical text for dates and decimals.
-
-    `known`; `never`: the CRM was read in full and holds nothing; `missing`: nobody can tell.
-    """
-
-    name: str
-    type: str
-    value: Scalar
-    state: str
+PEOPLE = "people"
+# The workdays that are counted, in days around the run; one outside counts as the nearest inside.
+_WORKDAYS_BEFORE, _WORKDAYS_AFTER = 20 * 366, 2 * 366
 
 
 @dataclass(frozen=True)
 class Input:
     """One leaf and its column. `available`: it can be computed at all. `exhaustive`: a value that
-    is not there is knowledge (never), not a gap. `history`: known from our first version on."""
+    is not there is knowledge (never), not a gap. `history`: known from our first version on.
+
+    `may_be_unclear`: there are customers of whom it cannot be told although all of that holds.
+    `start`: rows before it do not count. `value`: what is summed or taken of a row.
+    """
 
     place: int
     leaf: Leaf
-    available: bool
-    exhaustive: bool
-    history: bool
-    instant: bool
-    currency: bool
+    available: bool = True
+    exhaustive: bool = False
+    history: bool = False
+    instant: bool = False
+    workday: bool = False
+    currency: bool = False
+    may_be_unclear: bool = False
+    start: datetime | None = None
+    value: Node | None = None
 
     @property
     def column(self) -> str:
@@ -73,8 +91,16 @@ class Input:
         return f"m_{self.place}"
 
     @property
+    def workday_column(self) -> str:
+        return f"w_{self.place}"
+
+    @property
     def currency_column(self) -> str:
         return f"c_{self.place}"
+
+    @property
+    def unclear_column(self) -> str:
+        return f"g_{self.place}"
 
     @cached_property
     def name(self) -> str:
@@ -98,18 +124,8 @@ class Input:
 
         A count or a sum is never empty: it is a number, or it could not be computed.
         """
-        countable = self.metric is not None and self.type is not Type.DATE
+        countable = self.metric is not None and not self.metric.may_be_never
         return NEVER if self.exhaustive and not countable else MISSING
-
-
-@dataclass(frozen=True, slots=True)
-class Gaps:
-    """What is not known of one customer: the past of what the CRM forgets, unless
-    `history_known`; and every metric of the facts tables in `undated`, where an event of the
-    customer stands whose moment could not be read."""
-
-    history_known: bool
-    undated: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,48 +145,114 @@ class InputPlan:
         self._sources = sources
         trees = [condition.tree for condition in policy.conditions]
         self.ranks = tuple(_unique_ranks(trees))
-        found = dict.fromkeys(leaf for tree in trees for leaf in leaves(tree))
-        instants = frozenset(_compared_moments(trees))
-        ranked = frozenset(leaf for rank in self.ranks for leaf in leaves(rank))
+        self._instants = frozenset(_compared_moments(trees))
+        self._workdays = frozenset(_counted_in_workdays(trees))
+        self._ranked = frozenset(input_leaves(self.ranks))
         self.inputs = tuple(
-            self._input(place, leaf, instants, ranked) for place, leaf in enumerate(found)
+            self._input(place, leaf) for place, leaf in enumerate(input_leaves(trees))
         )
-        self.by_leaf: dict[Node, Input] = {item.leaf: item for item in self.inputs}
+        self._by_leaf = {item.leaf: item for item in self.inputs}
 
-    def _input(
-        self, place: int, leaf: Leaf, instants: frozenset[Leaf], ranked: frozenset[Leaf]
-    ) -> Input:
-        available, exhaustive, history = True, False, False
+    def of(self, leaf: Leaf) -> Input:
+        """The input that a leaf reads."""
+        return self._by_leaf[input_of(leaf)]
+
+    def state(self, fact: str) -> SourceState:
+        """How complete a facts table is."""
+        return self._sources.get(fact, _NOT_PULLED)
+
+    def _input(self, place: int, leaf: Leaf) -> Input:
+        instant, workday = leaf in self._instants, leaf in self._workdays
         if isinstance(leaf, MetricValue):
-            metric = METRICS[leaf.name]
-            state = self._sources.get(metric.fact, _NOT_PULLED)
-            available, exhaustive = self._reach(leaf, state)
-        elif isinstance(leaf, Attribute):
-            history = ATTRIBUTES[leaf.name].changeable
-            exhaustive = history
-        else:
-            history = True
+            return self._metric_input(place, leaf, instant=instant, workday=workday)
+        if isinstance(leaf, DataAge):
+            return Input(place, leaf, available=self.state(leaf.fact).pulled_at is not None)
+        if isinstance(leaf, Attribute):
+            return self._attribute_input(place, leaf, instant=instant, workday=workday)
+        unclear = isinstance(leaf, CustomField) and leaf.type is not Type.TEXT
         return Input(
-            place=place,
-            leaf=leaf,
+            place,
+            leaf,
+            exhaustive=True,
+            history=True,
+            instant=instant,
+            workday=workday,
+            may_be_unclear=unclear,
+        )
+
+    def _attribute_input(
+        self, place: int, leaf: Attribute, *, instant: bool, workday: bool
+    ) -> Input:
+        of_owner = leaf.name in OWNER_ATTRIBUTES
+        changeable = of_owner or ATTRIBUTES[leaf.name].changeable
+        return Input(
+            place,
+            leaf,
+            available=not of_owner or self.state(PEOPLE).complete,
+            # a yes or no that is not there is no answer
+            exhaustive=changeable and leaf.type is not Type.BOOLEAN,
+            history=changeable,
+            instant=instant,
+            workday=workday,
+            may_be_unclear=(of_owner and leaf.type is Type.TEXT) or leaf.name == "attitude",
+        )
+
+    def _metric_input(
+        self, place: int, leaf: MetricValue, *, instant: bool, workday: bool
+    ) -> Input:
+        metric = METRICS[leaf.name]
+        state = self.state(metric.fact)
+        available, exhaustive = self._reach(leaf, metric, state)
+        grouped = metric.fact in self.policy.group
+        doubtful = leaf.rows is not None and may_be_unknown(leaf.rows)
+        doubtful = doubtful or metric.aggregate is Aggregate.LATEST
+        ranked = leaf in self._ranked and leaf.type is Type.MONEY and self.policy.money is None
+        return Input(
+            place,
+            leaf,
             available=available,
             exhaustive=exhaustive,
-            history=history,
-            instant=leaf in instants,
-            currency=available and leaf in ranked and leaf.type is Type.MONEY,
+            history=grouped,
+            instant=instant,
+            workday=workday,
+            currency=available and ranked,
+            may_be_unclear=available and exhaustive and metric.may_be_never and doubtful,
+            start=self._start(leaf, metric, state),
+            value=self._summed(metric),
         )
 
-    def _reach(self, leaf: MetricValue, state: SourceState) -> tuple[bool, bool]:
+    def _reach(self, leaf: MetricValue, metric: Metric, state: SourceState) -> tuple[bool, bool]:
         """Can the metric be computed, and is an empty result knowledge?"""
-        if METRICS[leaf.name].aggregate == "last":
+        within = leaf.days if not metric.window else None
+        if metric.aggregate in {Aggregate.LAST, Aggregate.LATEST} and within is None:
             return state.complete, state.from_the_beginning
-        first_day = self.as_of.window_day(leaf.days) if leaf.days else None
-        covered = state.covers(first_day)
+        covered = state.covers(None if within is None else self.as_of.window_day(within))
         return covered, covered
 
-    def currencies(self, rank: Rank) -> tuple[Leaf, ...]:
+    @staticmethod
+    def _summed(metric: Metric) -> Node | None:
+        summing = metric.aggregate in {Aggregate.SUM, Aggregate.LATEST}
+        return metric_value(metric.name) if summing else None
+
+    def _start(self, leaf: MetricValue, metric: Metric, state: SourceState) -> datetime | None:
+        if leaf.days is not None and not metric.window:
+            return self.as_of.window_start(leaf.days)
+        # what is older than the source may be there in part: its last is not the last
+        return None if state.since is None else self.as_of.day_start(state.since)
+
+    def currencies(self, rank: Rank) -> tuple[Input, ...]:
         """The amounts below a rank, whose currencies must agree."""
-        return tuple(leaf for leaf in leaves(rank) if self.by_leaf[leaf].currency)
+        found = dict.fromkeys(self.of(leaf) for leaf in leaves(rank))
+        return tuple(item for item in found if item.currency)
+
+    @cached_property
+    def workdays(self) -> Mapping[date, int]:
+        """Each day around the run with its number in the count of workdays."""
+        first = date.fromordinal(max(1, self.as_of.day.toordinal() - _WORKDAYS_BEFORE))
+        last = date.fromordinal(self.as_of.day.toordinal() + _WORKDAYS_AFTER)
+        calendar = self.policy.calendar
+        assert calendar is not None  # noqa: S101 - the language asks for it where it is needed
+        return dict(calendar.workday_index(first, last))
 
     @cached_property
     def _conditions(self) -> dict[str, Condition]:
@@ -182,8 +264,7 @@ class InputPlan:
 
     def _condition(self, conditions: tuple[Expression, ...]) -> Condition:
         trees = [condition.tree for condition in conditions]
-        found = dict.fromkeys(leaf for tree in trees for leaf in leaves(tree))
-        return Condition(tuple(self.by_leaf[leaf] for leaf in found), _fallbacks(trees))
+        return Condition(tuple(self.of(leaf) for leaf in input_leaves(trees)), fallbacks(trees))
 
     def evidence_inputs(self, name: str) -> tuple[Input, ...]:
         """The inputs that a rule or a protection reads, in the order of its text."""
@@ -226,31 +307,14 @@ def _facts(inputs: Iterable[Input]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(used))
 
 
-def missing_inputs(evidence: Iterable[EvidenceItem]) -> tuple[str, ...]:
-    """The inputs for lack of which a rule is undecided; blank attributes if nothing is missing."""
-    items = tuple(evidence)
-    missing = tuple(item.name for item in items if item.state == MISSING)
-    return missing or tuple(item.name for item in items if item.value is None)
-
-
 def _evidence(item: Input, value: object, gaps: Gaps) -> EvidenceItem:
     if value is not None:
-        return EvidenceItem(item.name, item.type_name, _scalar(value), KNOWN)
-    state = item.empty_state if gaps.history_known or not item.history else MISSING
-    if item.metric and item.metric.fact in gaps.undated:
+        return EvidenceItem(item.name, item.type_name, scalar(value), KNOWN)
+    state = item.empty_state
+    undated = item.metric is not None and item.metric.fact in gaps.undated
+    if undated or item.place in gaps.unclear or (item.history and not gaps.history_known):
         state = MISSING
     return EvidenceItem(item.name, item.type_name, None, state)
-
-
-def _scalar(value: object) -> Scalar:
-    if isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, Decimal):
-        return plain(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    message = f"no evidence can be made of {type(value).__name__}"
-    raise TypeError(message)
 
 
 def _unique_ranks(trees: Iterable[Node]) -> Iterable[Rank]:
@@ -260,35 +324,12 @@ def _unique_ranks(trees: Iterable[Node]) -> Iterable[Rank]:
 def _compared_moments(trees: Iterable[Node]) -> Iterable[Leaf]:
     for tree in trees:
         for node in walk(tree):
-            if isinstance(node, Compare) and node.left.type is Type.MOMENT:
-                yield from leaves(node)
+            if isinstance(node, Compare) and node.left.type is node.right.type is Type.MOMENT:
+                yield from input_leaves([node])
 
 
-def _fallbacks(trees: Iterable[Node]) -> dict[Leaf, frozenset[Leaf]]:
-    """Leaves that appear only behind `else:`, with the moments that they stand in for."""
-    found: dict[Leaf, set[Leaf]] = {}
-    elsewhere: set[Leaf] = set()
+def _counted_in_workdays(trees: Iterable[Node]) -> Iterable[Leaf]:
     for tree in trees:
-        _collect(tree, found, elsewhere)
-    return {leaf: frozenset(first) for leaf, first in found.items() if leaf not in elsewhere}
-
-
-def _collect(node: Node, found: dict[Leaf, set[Leaf]], elsewhere: set[Leaf]) -> None:
-    if isinstance(node, Attribute | MetricValue | HasTag):
-        elsewhere.add(node)
-    if isinstance(node, DaysSince) and node.otherwise is not None:
-        for leaf in leaves(node.otherwise):
-            found.setdefault(leaf, set()).update(leaves(node.moment))
-        _collect(node.moment, found, elsewhere)
-        return
-    for child in children(node):
-        _collect(child, found, elsewhere)
-
-
-def never_is_known(plan: InputPlan, node: Node) -> bool:
-    """Does an absent moment mean that it never was? Else it means that nobody can tell."""
-    if isinstance(node, Extreme):
-        return all(never_is_known(plan, part) for part in node.parts)
-    if isinstance(node, MetricValue):
-        return plan.by_leaf[node].exhaustive
-    return False
+        for node in walk(tree):
+            if isinstance(node, WorkdaysSince):
+                yield from input_leaves([node])

@@ -3,14 +3,18 @@
 Set-based over `findings`, `current_customers` (what the CRM shows), `open_episodes` and `held`
 (what stands by our own hand); never a loop over customers.
 Undecided never adds and never removes; a protected customer is left exactly as it is.
+A customer is in one exit at most: archived before offboarded before back to the pool.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from policies.model import RETIRED, Policy, Rule, Stage
 from policies.sql_expression import literal
+
+# Kinds that end a relation, in the order in which they come first.
+EXITS = ("void", "cleanout", "pool")
 
 # What the journal says we hold in the CRM: one row a customer and rule.
 _OPEN = "(customer VARCHAR, rule VARCHAR, number INTEGER, stage VARCHAR, evidence_key VARCHAR)"
@@ -47,13 +51,12 @@ _LACKING = (
 
 _ACTIONS = f"""
 CREATE OR REPLACE TEMP TABLE actions AS
-WITH first_voids AS (
-  SELECT key, min(rule) AS rule FROM candidates WHERE void AND stage > 0 GROUP BY key
+WITH first_exits AS (
+  SELECT key, min(exit) AS exit FROM candidates WHERE exit IS NOT NULL AND stage > 0 GROUP BY key
 ), state AS (
   SELECT s.key, s.rule, s.blocked, s.evidence_key,
-    CASE WHEN s.void AND (v.rule < s.rule OR (s.bare AND s.stage > 0)) THEN 0 ELSE s.stage END
-      AS stage
-  FROM candidates s LEFT JOIN first_voids v ON v.key = s.key
+    CASE WHEN x.exit < s.exit OR (s.bare AND s.stage > 0) THEN 0 ELSE s.stage END AS stage
+  FROM candidates s LEFT JOIN first_exits x ON x.key = s.key
 ), judged AS (
   SELECT s.key, s.rule, s.stage, s.blocked, e.number IS NULL AS entering,
     s.stage = 0 OR e.number IS NULL OR e.stage <> g.name AS moving,
@@ -102,8 +105,9 @@ def action_statements(policy: Policy) -> list[str]:
         for number, rule in enumerate(policy.rules)
         for place, stage in enumerate(rule.stages, start=1)
     ]
+    exits = _exits(policy)
     candidates = [
-        _candidates(number, rule, _blocked(policy, rule.kind))
+        _candidates(number, rule, _blocked(policy, rule.kind), exits.get(number))
         for number, rule in enumerate(policy.rules)
         if rule.kind != RETIRED
     ]
@@ -113,28 +117,35 @@ def action_statements(policy: Policy) -> list[str]:
         f"CREATE OR REPLACE TEMP TABLE stages {_STAGES}",
         f"INSERT INTO stages VALUES {', '.join(stages)}",
         f"CREATE OR REPLACE TEMP TABLE candidates AS {' UNION ALL '.join(candidates)}",
-        _leaving(policy),
+        _leaving(policy, exits),
         _ACTIONS,
     ]
 
 
-def _candidates(number: int, rule: Rule, blocked: str) -> str:
+def _exits(policy: Policy) -> dict[int, int]:
+    """The order in which the rules that end a relation come first, by rule number."""
+    numbers = [number for number, rule in enumerate(policy.rules) if rule.kind in EXITS]
+    numbers.sort(key=lambda number: (EXITS.index(policy.rules[number].kind), number))
+    return {number: place for place, number in enumerate(numbers)}
+
+
+def _candidates(number: int, rule: Rule, blocked: str, order: int | None) -> str:
     """Customers in the rule, and those of whom it cannot be told.
 
-    A stage that leaves no mark in the CRM is out: there is nothing to write, or to keep. A void
-    that leaves none still decides before later voids (`bare`).
+    A stage that leaves no mark in the CRM is out: there is nothing to write, or to keep. An exit
+    that leaves none still decides before later ones (`bare`).
     """
     stage = f"s_{number}"
     unmarked = [place for place, item in enumerate(rule.stages, start=1) if _is_bare(rule, item)]
-    void = rule.kind == "void"
-    if unmarked and not void:
+    if unmarked and order is None:
         places = ", ".join(map(str, unmarked))
         stage = f"CASE WHEN s_{number} IN ({places}) THEN 0 ELSE s_{number} END"
-    bare = void and bool(unmarked)
+    bare = order is not None and bool(unmarked)
     evidence_key = f"k_{number}" if rule.note else "NULL"
     return (
         f"SELECT key, CAST({number} AS SMALLINT) AS rule, CAST({stage} AS SMALLINT) AS stage, "
-        f"CAST({blocked} AS SMALLINT) AS blocked, {void} AS void, {bare} AS bare, "
+        f"CAST({blocked} AS SMALLINT) AS blocked, CAST({_number(order)} AS SMALLINT) AS exit, "
+        f"{bare} AS bare, "
         f"CAST({evidence_key} AS VARCHAR) AS evidence_key "
         f"FROM findings WHERE {stage} > 0 OR s_{number} IS NULL"
     )
@@ -144,7 +155,7 @@ def _is_bare(rule: Rule, stage: Stage) -> bool:
     return not (rule.note or stage.tag or stage.status)
 
 
-def _leaving(policy: Policy) -> str:
+def _leaving(policy: Policy, exits: Mapping[int, int]) -> str:
     """Customers with an open episode in a rule that they are certainly out of."""
     numbers: dict[str, list[int]] = {}
     for number, rule in enumerate(policy.rules):
@@ -153,10 +164,11 @@ def _leaving(policy: Policy) -> str:
         f"WHEN r.number IN ({', '.join(map(str, those))}) THEN {_blocked(policy, kind)}"
         for kind, those in numbers.items()
     )
-    voids = ", ".join(map(str, numbers.get("void", [-1])))
+    orders = " ".join(f"WHEN {number} THEN {order}" for number, order in exits.items())
+    order = f"CASE r.number {orders} END" if orders else "NULL"
     return f"""
 INSERT INTO candidates
-SELECT f.key, r.number, 0, CASE {blocked} END, r.number IN ({voids}), FALSE, NULL
+SELECT f.key, r.number, 0, CASE {blocked} END, {order}, FALSE, NULL
 FROM open_episodes e JOIN rules r ON r.id = e.rule JOIN findings f ON f.key = e.customer
 ANTI JOIN candidates s ON s.key = f.key AND s.rule = r.number"""
 
@@ -178,6 +190,10 @@ def _blocked(policy: Policy, kind: str) -> str:
 
 def _texts(values: Iterable[str | None]) -> str:
     return f"[{', '.join(literal(value) for value in values if value)}]"
+
+
+def _number(value: int | None) -> str:
+    return "NULL" if value is None else str(value)
 
 
 def _text_or_null(value: str | None) -> str:

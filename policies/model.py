@@ -9,44 +9,70 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
 
-from policies.tree import Node, Value, canonical, plain
-from policies.vocabulary import LANGUAGE_VERSION
+from policies.calendar import Calendar
+from policies.condition import Expression
+from policies.errors import Problem
+from policies.meaning import meaning
+from policies.money import Money
+from policies.process import Backlog, FieldMark, Pool, Process
+from policies.tree import Value
+from policies.vocabulary import LANGUAGE_VERSION, Type
+from policies.yaml_source import Document
+
+__all__ = [
+    "KINDS",
+    "RETIRED",
+    "Expression",
+    "Limit",
+    "Limits",
+    "OwnerLimit",
+    "Policy",
+    "Protection",
+    "Rule",
+    "Stage",
+]
 
 RETIRED = "retired"
-
-
-@dataclass(frozen=True, slots=True)
-class Expression:
-    """A condition: its text as written and its typed tree."""
-
-    text: str
-    tree: Node
+KINDS = ("pool", "task", "void", "cleanout", "defect", "tier")
 
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """Customers for whom `when` holds, or is unknown, are not touched by rules of these kinds."""
+    """Customers for whom `when` holds, or is unknown, are not touched by rules of these kinds.
+
+    `certain`: it protects only where it is known to hold. `built_in`: it comes with the product.
+    """
 
     id: str
     when: Expression
     kinds: frozenset[str]
     label: str = ""
+    certain: bool = False
+    built_in: bool = False
+
+    @property
+    def label_key(self) -> str:
+        """The message that names a protection of the product; empty for an author's own."""
+        return f"guard.{self.id.replace('-', '_')}" if self.built_in else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One outcome of a rule. `when` is None for the last band, which takes the rest."""
+    """One outcome of a rule; the first that holds is the customer's. `when` is None for the last
+    band of a tier, which takes the rest."""
 
     name: str
     tag: str | None
     status: str | None
     when: Expression | None
+    fields: tuple[FieldMark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule; a void has one stage, a tier one for each band, first match wins; a retired one,
-    which the policy no longer has, has none."""
+    """A rule: a tier has one stage for each band, a pool rule one for each pool, any other has
+    one; a retired one, which the policy no longer has, has none. `axis` of a defect: conduct
+    (the customer's) or service (ours)."""
 
     id: str
     kind: str
@@ -55,6 +81,8 @@ class Rule:
     note: bool = False
     template: str | None = None
     label: str = ""
+    axis: str | None = None
+    process: Process | None = None
 
     @property
     def title(self) -> str:
@@ -62,6 +90,7 @@ class Rule:
 
     @property
     def conditions(self) -> tuple[Expression, ...]:
+        """What decides the stage; the conditions of process words decide nothing of it."""
         return tuple(stage.when for stage in self.stages if stage.when is not None)
 
 
@@ -74,15 +103,28 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnerLimit(Limit):
+    """The same for the customers of one owner, in each `per`: run, day, week or month."""
+
+    per: str = "run"
+
+
+@dataclass(frozen=True, slots=True)
 class Limits(Limit):
     """The limits of the whole policy, and closer ones by rule id."""
 
     rules: Mapping[str, Limit] = field(default_factory=dict)
+    owner: OwnerLimit | None = None
+    backlog: Backlog | None = None
 
 
 @dataclass(frozen=True)
 class Policy:
-    """What a policy file means."""
+    """What a policy file means.
+
+    `protections`: the author's, then those of the product. `fields` and `clocks` are the author's
+    words; conditions hold them resolved. `documents`: the files by name, the policy's own last.
+    """
 
     version: int
     name: str
@@ -91,6 +133,20 @@ class Policy:
     protections: tuple[Protection, ...]
     rules: tuple[Rule, ...]
     limits: Limits
+    pools: tuple[Pool, ...] = ()
+    calendar: Calendar | None = None
+    timezone: str | None = None
+    money: Money | None = None
+    group: frozenset[str] = frozenset()
+    fields: Mapping[str, Type] = field(default_factory=dict)
+    clocks: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[Problem, ...] = ()
+    documents: Mapping[str, Document] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The names of the files that were read."""
+        return tuple(self.documents)
 
     def rule(self, rule_id: str) -> Rule:
         return next(rule for rule in self.rules if rule.id == rule_id)
@@ -124,31 +180,12 @@ class Policy:
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 of the resolved tree and the language version, whatever the layout."""
-        meaning = json.dumps(self._meaning(), ensure_ascii=True, separators=(",", ":"))
-        return hashlib.sha256(meaning.encode()).hexdigest()
+        """SHA-256 of all that changes a decision, a note or the process, and of the language
+        version; whatever the layout, and however many files it was spread over."""
+        text = json.dumps(self._meaning(), ensure_ascii=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def _meaning(self) -> list[object]:
-        protections = [
-            [item.id, item.label, sorted(item.kinds), canonical(item.when.tree)]
-            for item in self.protections
-        ]
-        rules = [
-            [rule.id, rule.kind, rule.reason, rule.note, rule.template, rule.label]
-            + [_stage_meaning(stage) for stage in rule.stages]
-            for rule in self.rules
-        ]
-        limits = [_limit_meaning(self.limits)]
-        limits += [
-            [name, *_limit_meaning(item)] for name, item in sorted(self.limits.rules.items())
-        ]
-        return [LANGUAGE_VERSION, self.version, self.language, protections, rules, limits]
-
-
-def _stage_meaning(stage: Stage) -> list[object]:
-    condition = None if stage.when is None else canonical(stage.when.tree)
-    return [stage.name, stage.tag, stage.status, condition]
-
-
-def _limit_meaning(limit: Limit) -> list[object]:
-    return [limit.count, None if limit.share is None else plain(limit.share)]
+        parts = (self.protections, self.rules, self.limits, self.pools)
+        settings = (self.calendar, self.timezone, self.money, self.group)
+        return [LANGUAGE_VERSION, self.version, self.language, meaning((*parts, *settings))]

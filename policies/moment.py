@@ -48,7 +48,11 @@ class AsOf:
 
     def window_start(self, days: int) -> datetime:
         """The first instant of a window of `days` days, in UTC without a zone."""
-        return local_midnight(self.window_day(days), self._zone).replace(tzinfo=None)
+        return self.day_start(self.window_day(days))
+
+    def day_start(self, day: date) -> datetime:
+        """The first instant of a local day, in UTC without a zone."""
+        return local_midnight(day, self._zone).replace(tzinfo=None)
 
     @cached_property
     def offsets(self) -> tuple[tuple[datetime, int], ...]:
@@ -108,10 +112,12 @@ def local_midnight(day: date, zone: ZoneInfo) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """`complete`: pulled in full. `since`: the first day that it covers, None = all days."""
+    """`complete`: pulled in full. `since`: the first day that it covers, None = all days.
+    `pulled_at`: when it was pulled last."""
 
     complete: bool
     since: date | None = None
+    pulled_at: datetime | None = None
 
     @property
     def from_the_beginning(self) -> bool:

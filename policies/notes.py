@@ -10,35 +10,51 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from policies.messages import evidence_phrase, message
-from policies.messages.catalogue import EvidenceLike
+from policies.messages.phrases import EvidenceLike
 from policies.model import Rule
 from policies.template import render_template
 
 MAX_TITLE = 120
+# Sums of days that grow with every day on which nothing happens.
+_GROWING = ("open_deals_days", "invoices_days_late", "data_age")
 
 
 def render_note(
     rule: Rule, stage: str, evidence: Iterable[EvidenceLike], *, language: str, marker: str
 ) -> str:
     """The note's text; its first line is the title. A template replaces what stands between."""
-    title = _title(rule.kind, rule.title, stage, language)
+    title = _title(_title_key(rule, stage), rule.title, stage, language)
     separator = message(language, "note.separator")
-    known = [item for item in evidence if item.state != "missing"]
+    known = [item for item in evidence if item.state != "missing" and not counts_days(item.name)]
     facts = separator.join(_one_line(evidence_phrase(language, item)) for item in known)
     reason = message(language, f"reason.{rule.reason}") if rule.reason else ""
+    task = _one_line(rule.process.todo.text) if rule.process and rule.process.todo else ""
     lines = [title]
     if rule.template is not None:
-        names = {"title": title, "reason": reason, "facts": facts, "stage": stage}
+        names = {"title": title, "reason": reason, "facts": facts, "stage": stage, "task": task}
         lines.append(render_template(rule.template, {**names, "label": rule.title}).strip())
     else:
+        lines += [message(language, "note.task", task=task)] if task else []
         lines += [message(language, "note.reason", reason=reason)] if reason else []
         lines += [message(language, "note.facts", facts=facts)] if facts else []
     return "\n".join([*lines, message(language, "note.marker", marker=marker)])
 
 
+def counts_days(name: str) -> bool:
+    """Does an input, by the name that it has in a policy, grow by itself from day to day?"""
+    return name.partition("(")[0] in _GROWING
+
+
+def _title_key(rule: Rule, stage: str) -> str:
+    """A defect is titled by its axis; a pool rule names the pool, unless there is only one."""
+    if rule.kind == "pool" and stage != rule.id:
+        return "note.title_pool_named"
+    return f"note.title_{rule.kind}_{rule.axis}" if rule.axis else f"note.title_{rule.kind}"
+
+
 @lru_cache(maxsize=1_024)
-def _title(kind: str, rule: str, stage: str, language: str) -> str:
-    title = _one_line(message(language, f"note.title_{kind}", rule=rule, stage=stage))
+def _title(key: str, rule: str, stage: str, language: str) -> str:
+    title = _one_line(message(language, key, rule=rule, stage=stage))
     return title if len(title) <= MAX_TITLE else f"{title[: MAX_TITLE - 1]}…"
 
 

@@ -1,111 +1,118 @@
-"""The shape of a policy file, as pydantic models; `policy.py` gives it its meaning."""
+"""The shape of a policy file, as pydantic models; `loading` gives it its meaning."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-Kind = Literal["void", "tier"]
-KINDS: tuple[Kind, ...] = ("void", "tier")
+from policies.rule_schema import (
+    Condition,
+    Days,
+    Identifier,
+    Kind,
+    Number,
+    ParamValue,
+    RuleItem,
+    Shape,
+)
 
-
-class Shape(BaseModel):
-    """Strict and frozen: nothing is guessed, unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-def _identifier(value: object) -> object:
-    if isinstance(value, str):
-        text = value.strip()
-        if not text:
-            message = "a name must not be empty"
-            raise ValueError(message)
-        if text != value or "\n" in value or len(value) > 60:
-            message = "a name is one line of at most 60 characters, without spaces around it"
-            raise ValueError(message)
-    return value
+VERSION = 2
+PROTECTED_KINDS: tuple[Kind, ...] = ("pool", "void", "cleanout")
+LIMIT_KEYS = ("total", "owner", "rules", "backlog")
 
 
 def _share(value: object) -> object:
     """`5%` or `0.05`."""
     if isinstance(value, str):
         number = value.removesuffix("%").strip()
-        if value.endswith("%") and number.replace(".", "", 1).isdecimal():
+        if value.endswith("%") and len(number) <= 20 and _is_number(number):
             return Decimal(number) / 100
         message = f"expected a share such as 5%, found '{value[:40]}'"
         raise ValueError(message)
     return Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-Identifier = Annotated[str, BeforeValidator(_identifier)]
+def _is_number(text: str) -> bool:
+    digits = text.replace(".", "", 1)
+    return digits.isascii() and digits.isdecimal()
+
+
+def _limit(value: object) -> object:
+    """`3%` is a share, `50` a count."""
+    if isinstance(value, str | Decimal):
+        return {"share": value}
+    if isinstance(value, int) and not isinstance(value, bool):
+        return {"count": value}
+    return value
+
+
 Share = Annotated[
     Decimal,
     BeforeValidator(_share, json_schema_input_type=str | float),
     Field(gt=0, le=1),
 ]
-ParamValue = bool | int | Decimal | str
-
-
-class MarkShape(Shape):
-    """What a stage writes: a tag, a value of the workspace's status field, or both."""
-
-    tag: Identifier | None = None
-    status: Identifier | None = None
 
 
 class ProtectShape(Shape):
     """Who is left alone, and by which kinds of rules."""
 
     id: Identifier
-    when: str
+    when: Condition
     label: str | None = None
-    kinds: list[Kind] = Field(alias="from", default_factory=lambda: list(KINDS))
+    kinds: list[Kind] = Field(alias="from", default_factory=lambda: list(PROTECTED_KINDS))
 
 
-class VoidShape(Shape):
-    """A record that is no longer valid."""
+class OffProtectShape(Shape):
+    """A protection of the extended policy that does not hold here."""
 
-    void: Identifier
+    id: Identifier
+    off: Literal[True]
+
+
+def _off(value: Any) -> str:
+    return "<off>" if isinstance(value, dict) and "off" in value else "<on>"
+
+
+def _rates(value: Any) -> str:
+    return "<file>" if isinstance(value, str) else "<list>"
+
+
+class UnclaimedShape(Shape):
+    """Where a customer goes that nobody claims."""
+
+    after: Days
+    move_to: Identifier
+
+
+class PoolShape(Shape):
+    """One shared pool; `when: else` on the last one takes the rest."""
+
+    when: Condition
+    unclaimed: UnclaimedShape | None = None
     label: str | None = None
-    reason: Literal["lost_contact", "no_intent", "unqualified"]
-    when: str
-    mark: MarkShape
-    note: bool | str = True
 
 
-class BandShape(Shape):
-    """One class of a tier; `when: else` on the last one takes the rest."""
+class OffPoolShape(Shape):
+    """A pool of the extended policy that there is none of here."""
 
-    name: Identifier
-    when: str
-    mark: MarkShape = MarkShape()
+    off: Literal[True]
 
 
-class TierShape(Shape):
-    """Classes of value; the first band that holds is the customer's."""
+class TermShape(Shape):
+    """A part of a score: points where a condition holds, or a number times its weight."""
 
-    tier: Identifier
-    label: str | None = None
-    bands: list[BandShape] = Field(min_length=1)
-    note: bool | str = False
-
-
-def _rule_kind(value: Any) -> str | None:
-    keys = value if isinstance(value, dict) else {}
-    return next((f"<{kind}>" for kind in KINDS if kind in keys), None)
+    when: Condition | None = None
+    points: Number | None = None
+    of: Condition | None = None
+    weight: Number | None = None
 
 
-RuleShape = Annotated[
-    Annotated[VoidShape, Tag("<void>")] | Annotated[TierShape, Tag("<tier>")],
-    Discriminator(
-        _rule_kind,
-        custom_error_type="rule_kind",
-        custom_error_message="a rule begins with its kind: void: NAME or tier: NAME",
-    ),
-]
+class ScoreShape(Shape):
+    """A weighted sum."""
+
+    terms: list[TermShape] = Field(min_length=1)
 
 
 class LimitShape(Shape):
@@ -115,18 +122,102 @@ class LimitShape(Shape):
     count: int | None = Field(default=None, ge=1)
 
 
+class OwnerLimitShape(LimitShape):
+    """The same for the customers of one owner."""
+
+    per: Literal["run", "day", "week", "month"] = "run"
+
+
+class BacklogShape(Shape):
+    """How the customers of a first run are worked off."""
+
+    wave: int = Field(ge=1)
+    order: Literal["oldest", "newest"] = "oldest"
+
+
+_SHORT = str | int | float
+ShortLimit = Annotated[
+    LimitShape, BeforeValidator(_limit, json_schema_input_type=LimitShape | _SHORT)
+]
+ShortOwnerLimit = Annotated[
+    OwnerLimitShape, BeforeValidator(_limit, json_schema_input_type=OwnerLimitShape | _SHORT)
+]
+
+
 class LimitsShape(LimitShape):
-    rules: dict[str, LimitShape] = Field(default_factory=dict)
+    """The limits of a policy; `share` and `count` are another way to write `total`."""
+
+    total: ShortLimit | None = None
+    owner: ShortOwnerLimit | None = None
+    rules: dict[Identifier, ShortLimit] = Field(default_factory=dict)
+    backlog: BacklogShape | None = None
+
+
+class CalendarShape(Shape):
+    """The days that count as workdays, and times in which nothing is done."""
+
+    timezone: str | None = None
+    holidays: str | None = None
+    freeze: list[str] = Field(default_factory=list)
+
+
+class RateShape(Shape):
+    """From this day on, one unit of the currency is worth so many of the base."""
+
+    date: str
+    currency: str
+    rate: Number
+
+
+class MoneyShape(Shape):
+    """The currency in which amounts are compared, and the rates: a list, or the name of a CSV
+    file with the columns date, currency and rate beside the policy."""
+
+    base: str | None = None
+    rates: (
+        Annotated[
+            Annotated[list[RateShape], Tag("<list>")] | Annotated[str, Tag("<file>")],
+            Discriminator(_rates),
+        ]
+        | None
+    ) = None
+
+
+FieldType = Literal["text", "integer", "number", "money", "boolean", "date", "moment"]
 
 
 class PolicyShape(Shape):
     """A whole file."""
 
-    policy: Literal[1]
-    name: Identifier
-    language: Literal["zh-CN", "en"] | None = None
+    policy: Literal[2]
+    name: Identifier | None = None
+    extends: str | None = None
+    language: Literal["zh-CN", "en", "de"] | None = None
     params: dict[Identifier, ParamValue] = Field(default_factory=dict)
-    define: dict[Identifier, str] = Field(default_factory=dict)
-    protect: list[ProtectShape] = Field(default_factory=list)
-    rules: list[RuleShape] = Field(min_length=1)
+    define: dict[Identifier, Condition] = Field(default_factory=dict)
+    scores: dict[Identifier, ScoreShape] = Field(default_factory=dict)
+    clocks: dict[str, Condition] = Field(default_factory=dict)
+    fields: dict[Identifier, FieldType] = Field(default_factory=dict)
+    money: MoneyShape | None = None
+    calendar: CalendarShape | None = None
+    group: (
+        Annotated[
+            list[str], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
+        ]
+        | None
+    ) = None
+    protect: list[
+        Annotated[
+            Annotated[ProtectShape, Tag("<on>")] | Annotated[OffProtectShape, Tag("<off>")],
+            Discriminator(_off),
+        ]
+    ] = Field(default_factory=list)
+    pools: dict[
+        Identifier,
+        Annotated[
+            Annotated[PoolShape, Tag("<on>")] | Annotated[OffPoolShape, Tag("<off>")],
+            Discriminator(_off),
+        ],
+    ] = Field(default_factory=dict)
+    rules: list[RuleItem] = Field(default_factory=list)
     limits: LimitsShape = LimitsShape()

@@ -1,25 +1,30 @@
-"""One node of the typed tree as a DuckDB expression over the table `inputs`.
+"""One node of the typed tree as a DuckDB expression, over the table `inputs` or over other leaves.
 
 Numbers stay exact: integers and decimals only, each cast where two scales meet.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from enum import Enum
 
-from policies.inputs import InputPlan, never_is_known
+from policies.inputs import InputPlan
+from policies.moment import AsOf
+from policies.number_size import DIVISION_SCALE, digits, scale
+from policies.sql_text import date_literal, literal, moment_literal
 from policies.tree import (
-    DIVISION_SCALE,
+    LEAVES,
+    NUMERIC,
     AllOf,
     AnyOf,
     Arithmetic,
-    Attribute,
+    Case,
     Compare,
     Constant,
     DaysSince,
     Extreme,
-    HasTag,
     IsBlank,
     MetricValue,
     Never,
@@ -28,42 +33,64 @@ from policies.tree import (
     OneOf,
     Rank,
     RankKind,
-    Value,
-    digits,
+    Rate,
+    RowColumn,
+    Today,
+    WorkdaysSince,
     plain,
-    scale,
 )
-from policies.vocabulary import Type
+from policies.vocabulary import SQL_TYPES, Type
+
+__all__ = ["ExpressionSql", "Kind", "NodeSql", "Thresholds", "is_small", "literal"]
 
 Thresholds = Mapping[str, Sequence[Decimal | int | None]]
 
+# What a customer in no band of a tier has for a class: it equals no text that can be written.
+NO_CLASS = "\x1f"
 _BIGINT_DIGITS = 18
 
 
-def literal(value: Value) -> str:
-    """A constant as SQL."""
-    if isinstance(value, bool):
-        return "TRUE" if value else "FALSE"
-    if isinstance(value, str):
-        return "'" + value.replace("'", "''") + "'"
-    return plain(value) if isinstance(value, Decimal) else str(value)
+class Kind(Enum):
+    """How a moment is read: as a local day, as an instant, as a number in the count of workdays."""
+
+    DAY = "day"
+    INSTANT = "instant"
+    WORKDAY = "workday"
 
 
-class ExpressionSql:
-    """Compiles nodes; `thresholds` are the scalars that ranks compare with."""
+class NodeSql(ABC):
+    """Compiles nodes. What a leaf is, and what its absence means, is up to those who inherit."""
 
-    def __init__(self, plan: InputPlan, thresholds: Thresholds) -> None:
-        self._plan = plan
-        self._thresholds = thresholds
-        self._rank_names = {rank: f"t_{place}" for place, rank in enumerate(plan.ranks)}
+    def __init__(self, as_of: AsOf) -> None:
+        self._as_of = as_of
+
+    @abstractmethod
+    def leaf(self, node: Node) -> str:
+        """The value of a leaf."""
+
+    @abstractmethod
+    def leaf_moment(self, node: Node, kind: Kind) -> str:
+        """The moment of a leaf; NULL means never, or unknown."""
+
+    @abstractmethod
+    def settled(self, node: Node) -> str:
+        """When it is known whether the leaf has a value; empty: always."""
+
+    def rank(self, node: Rank) -> str:
+        message = f"{type(node).__name__} has no SQL here"
+        raise TypeError(message)
+
+    def today_workday(self) -> str:
+        message = "workdays have no SQL here"
+        raise TypeError(message)
 
     def sql(self, node: Node) -> str:  # noqa: C901, PLR0911, PLR0912 - one line for each kind of node
         """The node as an expression that can stand anywhere."""
+        if isinstance(node, (*LEAVES, RowColumn)):
+            return self._value(node)
         match node:
             case Constant(value):
                 return literal(value)
-            case Attribute() | MetricValue() | HasTag():
-                return self._plan.by_leaf[node].column
             case AllOf(parts):
                 return "(" + " AND ".join(self.sql(part) for part in parts) + ")"
             case AnyOf(parts):
@@ -73,16 +100,22 @@ class ExpressionSql:
             case Compare():
                 return self._compare(node)
             case OneOf(value, options):
-                equal = (self.sql(Compare("=", value, option)) for option in options)
-                return "(" + " OR ".join(equal) + ")"
+                return self._one_of(value, options)
             case IsBlank(attribute):
-                return f"(CASE WHEN h THEN {self.sql(attribute)} IS NULL END)"
+                return _if(self.settled(attribute), f"{self.leaf(attribute)} IS NULL")
             case Never(moment):
-                return self._never(moment)
+                return _if(self._settled(moment), f"{self._moment(moment, Kind.DAY)} IS NULL")
             case DaysSince(moment, otherwise):
-                return self._days_since(moment, otherwise)
+                today = date_literal(self._as_of.day)
+                return f"({today} - {self._since(moment, otherwise, Kind.DAY)})"
+            case WorkdaysSince(moment, otherwise):
+                return f"({self.today_workday()} - {self._since(moment, otherwise, Kind.WORKDAY)})"
             case Rank():
-                return self._rank(node)
+                return self.rank(node)
+            case Rate():
+                return self._rate(node)
+            case Case():
+                return self._case(node)
             case Extreme():
                 return self._extreme(node)
             case Arithmetic("/", left, right):
@@ -92,14 +125,31 @@ class ExpressionSql:
         message = f"{type(node).__name__} has no SQL"
         raise TypeError(message)
 
+    def _value(self, node: Node) -> str:
+        value = self.leaf(node)
+        if isinstance(node, MetricValue) and node.otherwise is not None:
+            kind = _INPUT_TYPES[node.type]
+            otherwise = f"CAST({literal(node.otherwise.value)} AS {kind})"
+            return _or_else(value, otherwise, self.settled(node))
+        return value
+
     def _compare(self, node: Compare) -> str:
-        if node.left.type is Type.MOMENT:
-            left, right = (self._moment(part, instant=True) for part in (node.left, node.right))
-        elif node.left.type is Type.TEXT:
-            left, right = self.sql(node.left), self.sql(node.right)
-        else:
+        kinds = {node.left.type, node.right.type}
+        if kinds <= {Type.MOMENT, Type.DATE}:
+            kind = Kind.INSTANT if kinds == {Type.MOMENT} else Kind.DAY
+            left, right = (self._moment(part, kind) for part in (node.left, node.right))
+        elif kinds <= NUMERIC:
             left, right = self._aligned((node.left, node.right))
+        else:
+            left, right = self.sql(node.left), self.sql(node.right)
         return f"({left} {node.operator} {right})"
+
+    def _one_of(self, value: Node, options: Sequence[Constant]) -> str:
+        if value.type is Type.TEXT:
+            listed = ", ".join(literal(option.value) for option in options)
+            return f"({self.sql(value)} IN ({listed}))"
+        equal = (self.sql(Compare("=", value, option)) for option in options)
+        return "(" + " OR ".join(equal) + ")"
 
     def _aligned(self, nodes: Sequence[Node], wanted: int | None = None) -> list[str]:
         """Numbers of one scale, so that no cast is left to the database."""
@@ -120,9 +170,10 @@ class ExpressionSql:
 
     def _division(self, left: Node, right: Node) -> str:
         """Whole units divided as integers: exact, cut off behind the last decimal."""
-        shift = 10 ** (DIVISION_SCALE + scale(right) - scale(left))
-        above = f"({self._units(left)} * {shift}::HUGEINT)"
-        quotient = f"{above} // nullif({self._units(right)}, 0)"
+        shift = DIVISION_SCALE + scale(right) - scale(left)
+        above = _times(self._units(left), shift)
+        below = _times(self._units(right), -shift)
+        quotient = f"{above} // nullif({below}, 0)"
         smallest = plain(Decimal(1).scaleb(-DIVISION_SCALE))
         return f"(CAST({quotient} AS DECIMAL(38,0)) * CAST({smallest} AS DECIMAL(7,6)))"
 
@@ -131,6 +182,33 @@ class ExpressionSql:
         exact = f"CAST({self.sql(node)} AS DECIMAL(38,{places}))"
         return f"CAST({exact} * {10**places} AS HUGEINT)"
 
+    def _rate(self, node: Rate) -> str:
+        whole = self._aligned((node.whole,), scale(node.whole))[0]
+        few = "NULL"
+        if node.otherwise is not None:
+            few = f"CAST({literal(node.otherwise.value)} AS DECIMAL(38,{DIVISION_SCALE}))"
+        return (
+            f"(CASE WHEN {self.sql(node.part)} IS NULL OR {whole} IS NULL THEN NULL "
+            f"WHEN {whole} < {node.min_n} THEN {few} "
+            f"ELSE {self._division(node.part, node.whole)} END)"
+        )
+
+    def _case(self, node: Case) -> str:
+        values = list(node.values)
+        if node.otherwise is not None:
+            values.append(node.otherwise)
+        written = [self.sql(value) for value in values]
+        if node.type in NUMERIC:
+            written = self._aligned(values)
+        otherwise = literal(NO_CLASS) if node.type is Type.TEXT else "NULL"
+        if node.otherwise is not None:
+            otherwise = written[-1]
+        cases = "".join(
+            f"WHEN {condition} THEN {value} WHEN ({condition}) IS NULL THEN NULL "
+            for condition, value in zip(map(self.sql, node.conditions), written, strict=False)
+        )
+        return f"(CASE {cases}ELSE {otherwise} END)"
+
     def _extreme(self, node: Extreme) -> str:
         """DuckDB's `least` passes over NULL; an unknown number makes the result unknown."""
         parts = self._aligned(node.parts)
@@ -138,31 +216,73 @@ class ExpressionSql:
         name = "greatest" if node.greatest else "least"
         return f"(CASE WHEN {known} THEN {name}({', '.join(parts)}) END)"
 
-    def _moment(self, node: Node, *, instant: bool) -> str:
-        """A local day, or the instant itself; NULL means never or unknown (`never_is_known`)."""
-        if isinstance(node, Extreme):
-            parts = [(self._moment(part, instant=instant), part) for part in node.parts]
-            name = "greatest" if node.greatest else "least"
-            value = f"{name}({', '.join(sql for sql, _ in parts)})"
-            gaps = [sql for sql, part in parts if not never_is_known(self._plan, part)]
-            known = " AND ".join(f"{sql} IS NOT NULL" for sql in gaps)
-            return f"(CASE WHEN {known} THEN {value} END)" if gaps else value
-        item = self._plan.by_leaf[node]
-        return item.instant_column if instant else item.column
+    def _moment(self, node: Node, kind: Kind) -> str:
+        """NULL means never, or unknown (`_settled`)."""
+        if isinstance(node, Today):
+            return self._today(kind)
+        if not isinstance(node, Extreme):
+            return self.leaf_moment(node, kind)
+        parts = ", ".join(self._moment(part, kind) for part in node.parts)
+        value = f"{'greatest' if node.greatest else 'least'}({parts})"
+        settled = self._settled(node)
+        return f"(CASE WHEN {settled} THEN {value} END)" if settled else value
 
-    def _never(self, moment: Node) -> str:
-        value = self._moment(moment, instant=False)
-        if never_is_known(self._plan, moment):
-            return f"({value} IS NULL)"
-        return f"(CASE WHEN {value} IS NOT NULL THEN FALSE END)"
+    def _today(self, kind: Kind) -> str:
+        if kind is Kind.WORKDAY:
+            return self.today_workday()
+        if kind is Kind.DAY:
+            return date_literal(self._as_of.day)
+        return moment_literal(self._as_of.utc)
 
-    def _days_since(self, moment: Node, otherwise: Node | None) -> str:
-        value = self._moment(moment, instant=False)
-        if otherwise is not None and never_is_known(self._plan, moment):
-            value = f"coalesce({value}, {self._moment(otherwise, instant=False)})"
-        return f"(DATE '{self._plan.as_of.day.isoformat()}' - {value})"
+    def _settled(self, moment: Node) -> str:
+        if isinstance(moment, Today):
+            return ""
+        if isinstance(moment, Extreme):
+            parts = (self._settled(part) for part in moment.parts)
+            return " AND ".join(dict.fromkeys(part for part in parts if part))
+        return self.settled(moment)
 
-    def _rank(self, node: Rank) -> str:
+    def _since(self, moment: Node, otherwise: Node | None, kind: Kind) -> str:
+        value = self._moment(moment, kind)
+        if otherwise is None:
+            return value
+        return _or_else(value, self._moment(otherwise, kind), self._settled(moment))
+
+
+class ExpressionSql(NodeSql):
+    """Over the table `inputs`; `thresholds` are the scalars that ranks compare with."""
+
+    def __init__(self, plan: InputPlan, thresholds: Thresholds) -> None:
+        super().__init__(plan.as_of)
+        self._plan = plan
+        self._thresholds = thresholds
+        self._rank_names = {rank: f"t_{place}" for place, rank in enumerate(plan.ranks)}
+
+    def leaf(self, node: Node) -> str:
+        assert isinstance(node, LEAVES)  # noqa: S101 - a condition on customers has no other
+        return self._plan.of(node).column
+
+    def leaf_moment(self, node: Node, kind: Kind) -> str:
+        assert isinstance(node, LEAVES)  # noqa: S101 - as above
+        item = self._plan.of(node)
+        columns = {Kind.INSTANT: item.instant_column, Kind.WORKDAY: item.workday_column}
+        return columns.get(kind, item.column)
+
+    def settled(self, node: Node) -> str:
+        assert isinstance(node, LEAVES)  # noqa: S101 - as above
+        item = self._plan.of(node)
+        guards = ["h"] if item.history else []
+        if item.may_be_unclear:
+            guards.append(f"NOT {item.unclear_column}")
+        if item.exhaustive and not guards:
+            return ""
+        known = f"{item.column} IS NOT NULL"
+        return f"({known} OR {' AND '.join(guards)})" if item.exhaustive else f"({known})"
+
+    def today_workday(self) -> str:
+        return str(self._plan.workdays[self._as_of.day])
+
+    def rank(self, node: Rank) -> str:
         value = self._aligned((node.value,), scale(node.value))[0]
         breaks = [
             None if item is None else literal(item)
@@ -177,6 +297,32 @@ class ExpressionSql:
             f"(CASE WHEN {value} IS NULL THEN NULL WHEN {value} >= {breaks[0]} THEN 'A' "
             f"WHEN {value} >= {breaks[1]} THEN 'B' ELSE 'C' END)"
         )
+
+
+# Sums are wider than the money that they are made of.
+_INPUT_TYPES = {**SQL_TYPES, Type.MONEY: "DECIMAL(38,4)"}
+
+
+def input_type(kind: Type) -> str:
+    """The type of a column of `inputs`."""
+    return _INPUT_TYPES[kind]
+
+
+def _if(condition: str, value: str) -> str:
+    return f"(CASE WHEN {condition} THEN {value} END)" if condition else f"({value})"
+
+
+def _or_else(value: str, otherwise: str, settled: str) -> str:
+    """`otherwise` where there is knowingly none."""
+    if not settled:
+        return f"coalesce({value}, {otherwise})"
+    if settled == f"({value} IS NOT NULL)":
+        return value
+    return f"(CASE WHEN {value} IS NULL AND {settled} THEN {otherwise} ELSE {value} END)"
+
+
+def _times(units: str, shift: int) -> str:
+    return f"({units} * {10**shift}::HUGEINT)" if shift > 0 else units
 
 
 def is_small(node: Node) -> bool:

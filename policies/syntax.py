@@ -5,13 +5,16 @@ Full-width characters and curly quotes are named here, and sqlglot's messages pu
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from sqlglot import Dialect, exp
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
+
+from policies.metrics import FORMULAS, METRICS
 
 MAX_LENGTH = 4_000
 
@@ -28,11 +31,45 @@ _LOOKALIKES = {
     "\u2260": "<>",
     "\u00d7": "*",
     "\u00f7": "/",
+    "\u00a0": " ",  # no-break space
+    "\u3010": "(",  # black lenticular brackets
+    "\u3011": ")",
+    "\u300e": "'",  # white corner brackets
+    "\u300f": "'",
+    "\u2212": "-",  # minus sign and dashes
+    "\u2013": "-",
+    "\u2014": "-",
 }
-_SIGNS = "\u2265\u2264\u2260\u00d7\u00f7"
+_SIGNS = "\u2265\u2264\u2260\u00d7\u00f7\u2212\u2013\u2014"
+# Left behind by word processors and chats, seen by nobody.
+_INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
 _FULL_WIDTH_SHIFT = 0xFEE0
-_ELSE = re.compile(r",(\s*)(else\s*:)", re.IGNORECASE)
 _QUOTES = "“”‘’"
+_BEFORE_NAMED = {TokenType.COMMA, TokenType.L_PAREN}
+_NAMED = {"else", "min_n"}
+# What follows a name that is a value of its own.
+_AFTER_VALUE = {TokenType.COMMA, TokenType.R_PAREN, TokenType.DOT, None}
+_OPENING = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE}
+_CLOSING = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE}
+# With the space it is no keyword of SQL, and nobody can write it.
+_IF = "if "
+_IF_HINT = "write if(condition, a, b)"
+_WORDS = {
+    **dict.fromkeys(("且", "并且", "而且", "和"), "AND"),
+    **dict.fromkeys(("或", "或者"), "OR"),
+    **dict.fromkeys(("非", "不", "不是"), "NOT"),
+    **dict.fromkeys(("大于", "大於"), ">"),
+    **dict.fromkeys(("小于", "小於"), "<"),
+    **dict.fromkeys(("等于", "等於"), "="),
+}
+# What sqlglot gives no place: the n-th of the tree is the n-th of the text.
+_UNMARKED: tuple[tuple[set[TokenType], type[exp.Expr]], ...] = (
+    ({TokenType.PARAMETER}, exp.Placeholder),
+    ({TokenType.TRUE, TokenType.FALSE}, exp.Boolean),
+    ({TokenType.NULL}, exp.Null),
+    ({TokenType.CASE}, exp.Case),
+    ({TokenType.SELECT}, exp.Select),
+)
 _SWAPPED = {"=>": ">=", "=<": "<=", "><": "<>"}
 
 
@@ -51,8 +88,8 @@ class Parsed:
 
     tree: exp.Expr | None
     complaints: list[Complaint]
-    named_else: frozenset[int] = frozenset()
     offsets: dict[int, int] = field(default_factory=dict)
+    tokens: Sequence[Token] = ()
 
     def offset(self, node: exp.Expr) -> int:
         """Where the node begins: sqlglot marks only some, so the first one below or above."""
@@ -80,27 +117,66 @@ def parse(text: str) -> Parsed:
         complaints = [Complaint(0, "the condition is empty")]
     if complaints:
         return Parsed(None, complaints)
-    blanked, named = _without_else(text)
     try:
-        tokens = _DIALECT.tokenize(blanked)
+        tokens = _DIALECT.tokenize(text)
     except SqlglotError:
         return Parsed(None, [_unclosed(text)])
     complaints = [*_foreign_tokens(tokens)]
     if complaints:
         return Parsed(None, complaints)
-    return _tree(blanked, tokens, named)
+    return _tree(text, _as_sql(tokens))
 
 
 def names_in(text: str) -> set[str]:
-    """The plain names that a text mentions: what it may need of `define:`."""
+    """The plain names that a text mentions: what it may need of `define:`. What stands between
+    the brackets of a metric is about rows and needs nothing."""
     parsed = parse(text)
     if parsed.tree is None:
         return set()
-    return {column.name for column in parsed.tree.find_all(exp.Column)}
+    reached = parsed.tree.walk(prune=_is_about_rows)
+    return {node.name for node in reached if isinstance(node, exp.Column)}
 
 
-def _tree(text: str, tokens: list[Token], named: frozenset[int]) -> Parsed:
-    parser = _DIALECT.parser()
+def tiers_in(text: str) -> set[str]:
+    """The tier rules that a text names by `tier('rule')`; '' stands for the bare word."""
+    parsed = parse(text)
+    if parsed.tree is None:
+        return set()
+    found = {"" for node in parsed.tree.find_all(exp.Column) if node.name == "tier"}
+    for call in parsed.tree.find_all(exp.Anonymous):
+        if call.name.lower() == "tier":
+            found |= {item.name for item in call.expressions if isinstance(item, exp.Literal)}
+    return found
+
+
+def _is_about_rows(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Anonymous) and node.name.lower() in {*METRICS, *FORMULAS}
+
+
+def argument_text(parsed: Parsed, text: str, call: exp.Expr, place: int) -> str:
+    """One argument of a call as it was written, white space aside."""
+    first = bisect_left(parsed.tokens, parsed.offset(call), key=_start) + 2
+    tokens = iter(parsed.tokens[first:])
+    depth, current, end = 1, 0, 0
+    words: list[str] = []
+    while depth:
+        token = next(tokens)
+        depth += (token.token_type in _OPENING) - (token.token_type in _CLOSING)
+        if depth == 1 and token.token_type is TokenType.COMMA:
+            current += 1
+        elif depth and current == place:
+            words += [" "] if words and token.start > end + 1 else []
+            words.append(text[token.start : token.end + 1])
+        end = token.end
+    return "".join(words)
+
+
+def _start(token: Token) -> int:
+    return token.start
+
+
+def _tree(text: str, tokens: list[Token]) -> Parsed:
+    parser = _DIALECT.parser(error_message_context=MAX_LENGTH)
     try:
         trees = parser.parse_into(exp.Condition, tokens, text)
     except SqlglotError as error:
@@ -110,20 +186,49 @@ def _tree(text: str, tokens: list[Token], named: frozenset[int]) -> Parsed:
     tree = trees[0] if trees else None
     if not isinstance(tree, exp.Expr):
         return Parsed(None, [Complaint(0, "this condition cannot be read")])
-    starts = iter(token.start for token in tokens if token.token_type is TokenType.PARAMETER)
-    offsets = {
-        id(node): next(starts, 0) for node in tree.dfs() if isinstance(node, exp.Placeholder)
-    }
-    return Parsed(tree, [], named, offsets)
+    offsets: dict[int, int] = {}
+    for kinds, forms in _UNMARKED:
+        starts = iter(token.start for token in tokens if token.token_type in kinds)
+        offsets |= {id(node): next(starts, 0) for node in tree.dfs() if isinstance(node, forms)}
+    return Parsed(tree, [], offsets, tokens)
+
+
+def _as_sql(tokens: list[Token]) -> list[Token]:
+    """`else: x` as DuckDB's `else := x`, and `if(` as a function like any other. The colon may be
+    left out: in YAML a value with a colon and a space in it has to stand in quotes."""
+    result: list[Token] = []
+    before: TokenType | None = None
+    for word, following in zip(tokens, [*tokens[1:], None], strict=False):
+        kind = following.token_type if following else None
+        if before in _BEFORE_NAMED and word.text.isidentifier() and kind is TokenType.COLON:
+            result.append(_retyped(word, TokenType.VAR, word.text))
+        elif before in _BEFORE_NAMED and word.text in _NAMED and kind not in _AFTER_VALUE:
+            result.append(_retyped(word, TokenType.VAR, word.text))
+            result.append(_retyped(word, TokenType.COLON_EQ, ":="))
+        elif word.token_type is TokenType.COLON and result and result[-1].text.isidentifier():
+            named = len(result) > 1 and result[-2].token_type in _BEFORE_NAMED
+            result.append(_retyped(word, TokenType.COLON_EQ, ":=") if named else word)
+        elif kind is TokenType.L_PAREN and _is_if(word):
+            result.append(_retyped(word, TokenType.VAR, _IF))
+        else:
+            result.append(word)
+        before = word.token_type
+    return result
+
+
+def _retyped(token: Token, kind: TokenType, text: str) -> Token:
+    return Token(kind, text, token.line, token.col, token.start, token.end, [])
 
 
 def _outside_text(text: str) -> Iterator[tuple[int, str]]:
-    """The characters that stand in no 'text'."""
-    inside = False
+    """The characters that stand in no 'text' and in no "name"."""
+    quote = ""
     for place, character in enumerate(text):
-        if character == "'":
-            inside = not inside
-        elif not inside:
+        if character == quote:
+            quote = ""
+        elif not quote and character in "'\"":
+            quote = character
+        elif not quote:
             yield place, character
 
 
@@ -137,22 +242,11 @@ def _unusual_characters(text: str) -> Iterator[Complaint]:
         elif character in _LOOKALIKES:
             shown = "space" if character.isspace() else character
             yield Complaint(place, f"full-width {shown}", f"write {_LOOKALIKES[character]!r}")
+        elif character in _INVISIBLE:
+            yield Complaint(place, "an invisible character", "remove it")
         elif "\uff01" <= character <= "\uff5e":
             plain = chr(ord(character) - _FULL_WIDTH_SHIFT)
             yield Complaint(place, f"full-width {character}", f"write {plain!r}")
-
-
-def _without_else(text: str) -> tuple[str, frozenset[int]]:
-    """Blank out the words `else:`, which are no SQL; the offsets of what follows stay."""
-    outside = {place for place, _ in _outside_text(text)}
-    named: set[int] = set()
-    blanked = text
-    for match in _ELSE.finditer(text):
-        if match.start() in outside:
-            start, end = match.span(2)
-            blanked = blanked[:start] + " " * (end - start) + blanked[end:]
-            named.add(match.start())
-    return blanked, frozenset(named)
 
 
 def _unclosed(text: str) -> Complaint:
@@ -165,14 +259,27 @@ def _unclosed(text: str) -> Complaint:
 
 
 def _foreign_tokens(tokens: list[Token]) -> Iterator[Complaint]:
-    for token in tokens:
+    for token, following in zip_longest(tokens, tokens[1:]):
         if token.comments:
             message = "comments are not allowed inside a condition"
             yield Complaint(token.start, message, "use a YAML comment: # ...")
         elif token.token_type is TokenType.SEMICOLON:
             yield Complaint(token.start, "one condition only: ';' is not allowed")
+        elif token.token_type is TokenType.COLON_EQ:
+            yield Complaint(token.start, "':=' is not an operator here", "write a colon: else: 0")
+        elif _is_if_without_brackets(token, following):
+            yield Complaint(token.start, "this form of IF is not allowed", _IF_HINT)
         elif token.token_type is TokenType.DAMP:
             yield Complaint(token.start, "'&&' is not an operator here", "write AND")
+
+
+def _is_if_without_brackets(token: Token, following: Token | None) -> bool:
+    return _is_if(token) and (following is None or following.token_type is not TokenType.L_PAREN)
+
+
+def _is_if(token: Token) -> bool:
+    is_quoted = token.token_type in {TokenType.STRING, TokenType.IDENTIFIER}
+    return token.text.lower() == "if" and not is_quoted
 
 
 def _reworded(text: str, error: SqlglotError) -> Complaint:
@@ -189,6 +296,8 @@ def _reworded(text: str, error: SqlglotError) -> Complaint:
         return Complaint(offset, "a bracket is not closed", "add ')'")
     if text.count("(") < text.count(")"):
         return Complaint(offset, "a closing bracket has no partner", "remove one ')'")
+    if highlight in _WORDS:
+        return Complaint(offset, f"unexpected '{highlight}'", f"write {_WORDS[highlight]}")
     swapped = next((wrong for wrong in _SWAPPED if wrong in text), "")
     hint = f"write {_SWAPPED[swapped]} instead of {swapped}" if swapped else ""
     return Complaint(offset, f"unexpected '{highlight}'", hint)

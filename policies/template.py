@@ -10,7 +10,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from policies.validation import nearest
 
-TEMPLATE_NAMES = ("title", "reason", "facts", "stage", "label")
+TEMPLATE_NAMES = ("title", "reason", "facts", "stage", "label", "task")
 MAX_TEMPLATE = 4_000
 
 _SAMPLE = dict.fromkeys(TEMPLATE_NAMES, "x")

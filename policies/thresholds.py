@@ -12,11 +12,10 @@ from decimal import Decimal
 from itertools import accumulate
 
 from policies.inputs import InputPlan
+from policies.metrics import MIN_CASES
+from policies.number_size import scale
 from policies.sql_expression import ExpressionSql, is_small
-from policies.tree import Rank, RankKind, scale
-
-MIN_CASES = 5
-ABC_SHARES = (80, 95)
+from policies.tree import Rank, RankKind
 
 Number = Decimal | int
 
@@ -28,7 +27,7 @@ def threshold_sql(plan: InputPlan, rank: Rank) -> str:
     if rank.kind is RankKind.ABC or not is_small(rank.value):
         value = f"CAST({value} AS DECIMAL(38,{scale(rank.value)}))"  # sums need room
     values = f"SELECT v FROM (SELECT {value} AS v FROM inputs) WHERE v IS NOT NULL"
-    currencies = [plan.by_leaf[leaf] for leaf in plan.currencies(rank)]
+    currencies = plan.currencies(rank)
     usable = f"cases >= {MIN_CASES}"
     if currencies:
         columns = " UNION ALL ".join(
@@ -36,7 +35,7 @@ def threshold_sql(plan: InputPlan, rank: Rank) -> str:
         )
         usable += f" AND (SELECT coalesce(min(c) = max(c), TRUE) FROM ({columns}))"
     if rank.kind is RankKind.ABC:
-        return _abc_sql(values, usable)
+        return _abc_sql(values, usable, rank.shares)
     return _quintile_sql(values, usable, few=is_small(rank.value))
 
 
@@ -55,16 +54,16 @@ def _quintile_sql(values: str, usable: str, *, few: bool) -> str:
     return _broken(values, usable, f"SELECT {breaks} FROM ({ranked}), t", 4)
 
 
-def _abc_sql(values: str, usable: str) -> str:
+def _abc_sql(values: str, usable: str, shares: Sequence[int]) -> str:
     breaks = ", ".join(
         f"min(CASE WHEN above * 100 < total * {share} THEN v END) AS b_{place}"
-        for place, share in enumerate(ABC_SHARES, start=1)
+        for place, share in enumerate(shares, start=1)
     )
     summed = (
         "SELECT v, sum(v) OVER (ORDER BY v DESC ROWS UNBOUNDED PRECEDING) - v AS above "
         "FROM x WHERE v > 0"
     )
-    return _broken(values, usable, f"SELECT {breaks} FROM ({summed}), t", len(ABC_SHARES))
+    return _broken(values, usable, f"SELECT {breaks} FROM ({summed}), t", len(shares))
 
 
 def _broken(values: str, usable: str, breaks: str, size: int) -> str:
@@ -82,14 +81,14 @@ def thresholds_of(
 ) -> tuple[Number | None, ...]:
     """The same from the customers' values in Python."""
     counts = Counter(value for value in values if value is not None)
-    size = 4 if rank.kind is RankKind.QUINTILE else len(ABC_SHARES)
+    size = 4 if rank.kind is RankKind.QUINTILE else len(rank.shares)
     known = {currency for currency in currencies if currency is not None}
     if counts.total() < MIN_CASES or len(known) > 1:
         return (None,) * size
     ordered = sorted(counts)
     if rank.kind is RankKind.QUINTILE:
         return _quintile_breaks(ordered, counts)
-    return _abc_breaks(ordered, counts)
+    return _abc_breaks(ordered, counts, rank.shares)
 
 
 def _quintile_breaks(ordered: Sequence[Number], counts: Counter[Number]) -> tuple[Number, ...]:
@@ -100,7 +99,9 @@ def _quintile_breaks(ordered: Sequence[Number], counts: Counter[Number]) -> tupl
     )
 
 
-def _abc_breaks(ordered: Sequence[Number], counts: Counter[Number]) -> tuple[Number | None, ...]:
+def _abc_breaks(
+    ordered: Sequence[Number], counts: Counter[Number], shares: Sequence[int]
+) -> tuple[Number | None, ...]:
     positive = [value for value in reversed(ordered) if value > 0]
     weights = [value * counts[value] for value in positive]
     total = sum(weights)
@@ -108,5 +109,5 @@ def _abc_breaks(ordered: Sequence[Number], counts: Counter[Number]) -> tuple[Num
     pairs = list(zip(positive, above, strict=False))
     return tuple(
         min((value for value, before in pairs if before * 100 < total * share), default=None)
-        for share in ABC_SHARES
+        for share in shares
     )

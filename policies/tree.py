@@ -11,13 +11,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 
-from policies.metrics import METRICS, Aggregate
-from policies.vocabulary import ATTRIBUTES, Type
+from policies.metrics import METRICS
+from policies.vocabulary import ATTRIBUTES, TABLES, Type
 
 Value = bool | int | Decimal | str
-
-DIVISION_SCALE = 6
-MAX_DIGITS = 38
 
 NUMERIC = frozenset({Type.INTEGER, Type.NUMBER, Type.MONEY})
 
@@ -33,9 +30,10 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Constant(Node):
-    """A literal or a parameter."""
+    """A literal, or a parameter with its name, which is for readers and decides nothing."""
 
     value: Value
+    name: str = dataclasses.field(default="", compare=False)
 
     @property
     def type(self) -> Type:
@@ -67,10 +65,20 @@ class Attribute(Node):
 
 @dataclass(frozen=True, slots=True)
 class MetricValue(Node):
-    """A metric, over the last `days` days if given."""
+    """A metric, over the last `days` days if given.
+
+    `rows`: which rows count, a condition over their columns with everything in it that the metric
+    itself, its window and the policy's clocks ask for; None: all. `after`: only rows later than
+    the last row of this condition count. `asked`: the author's own condition, as written.
+    `otherwise`: the value where there is knowingly none.
+    """
 
     name: str
     days: int | None = None
+    rows: Node | None = None
+    after: Node | None = None
+    asked: str = ""
+    otherwise: Constant | None = None
 
     @property
     def type(self) -> Type:
@@ -78,8 +86,8 @@ class MetricValue(Node):
 
     @property
     def label(self) -> str:
-        metric = METRICS[self.name]
-        return f"{self.name}({self.days or ''})" if metric.call else self.name
+        inside = ", ".join(filter(None, (str(self.days or ""), self.asked)))
+        return f"{self.name}({inside})" if METRICS[self.name].windowed or inside else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +101,60 @@ class HasTag(Node):
         return f"has_tag('{self.tag}')"
 
 
-Leaf = Attribute | MetricValue | HasTag
+@dataclass(frozen=True, slots=True)
+class CustomField(Node):
+    """A field of the CRM by its API name, of the type that the CRM gives it."""
+
+    name: str
+    kind: Type
+
+    @property
+    def type(self) -> Type:
+        return self.kind
+
+    @property
+    def label(self) -> str:
+        return f"field('{self.name}')"
+
+
+@dataclass(frozen=True, slots=True)
+class DataAge(Node):
+    """Whole days from the last pull of a facts table to the moment of the run."""
+
+    fact: str
+
+    @property
+    def type(self) -> Type:
+        return Type.INTEGER
+
+    @property
+    def label(self) -> str:
+        return f"data_age('{self.fact}')"
+
+
+Leaf = Attribute | MetricValue | HasTag | CustomField | DataAge
+LEAVES = (Attribute, MetricValue, HasTag, CustomField, DataAge)
+
+
+@dataclass(frozen=True, slots=True)
+class RowColumn(Node):
+    """A column of one row of a facts table: only inside of `MetricValue.rows` and its like."""
+
+    table: str
+    name: str
+
+    @property
+    def type(self) -> Type:
+        return TABLES[self.table].column(self.name).type
+
+
+@dataclass(frozen=True, slots=True)
+class Today(Node):
+    """The moment of the run itself: `days_since(today)` is 0."""
+
+    @property
+    def type(self) -> Type:
+        return Type.MOMENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +184,19 @@ class DaysSince(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class WorkdaysSince(Node):
+    """Workdays of the policy's calendar after the local day of a moment, up to today; the day of
+    the run itself has not begun to count. Else as `DaysSince`."""
+
+    moment: Node
+    otherwise: Node | None
+
+    @property
+    def type(self) -> Type:
+        return Type.INTEGER
+
+
+@dataclass(frozen=True, slots=True)
 class Never(Node):
     """Is it known that the moment never was?"""
 
@@ -131,9 +205,9 @@ class Never(Node):
 
 @dataclass(frozen=True, slots=True)
 class IsBlank(Node):
-    """Does the CRM hold nothing in this attribute?"""
+    """Does the CRM hold nothing in this attribute, field or column of a row?"""
 
-    attribute: Attribute
+    attribute: Attribute | CustomField | RowColumn
 
 
 class RankKind(Enum):
@@ -145,14 +219,46 @@ class RankKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Rank(Node):
-    """A customer's class by a number, against thresholds over all customers."""
+    """A customer's class by a number, against thresholds over all customers. `shares`: the parts
+    of the total, in percent, that class A, and A and B together, make up."""
 
     kind: RankKind
     value: Node
+    shares: tuple[int, ...] = (80, 95)
 
     @property
     def type(self) -> Type:
         return Type.INTEGER if self.kind is RankKind.QUINTILE else Type.TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class Rate(Node):
+    """`part / whole`, cut off behind six decimals. Below `min_n` cases: `otherwise`, and unknown
+    without one; never a division by zero. Unknown when one of the two is."""
+
+    part: Node
+    whole: Node
+    min_n: int
+    otherwise: Constant | None
+
+    @property
+    def type(self) -> Type:
+        return Type.NUMBER
+
+
+@dataclass(frozen=True, slots=True)
+class Case(Node):
+    """The value of the first condition that holds, else `otherwise`; an unknown condition on the
+    way makes it unknown. Without `otherwise`: no class, which equals nothing (`if`, tiers)."""
+
+    conditions: tuple[Node, ...]
+    values: tuple[Node, ...]
+    otherwise: Node | None
+    result: Type
+
+    @property
+    def type(self) -> Type:
+        return self.result
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +312,10 @@ class AnyOf(Node):
 
 
 def children(node: Node) -> tuple[Node, ...]:
-    """The nodes directly below, in the order in which they were written."""
+    """The nodes directly below, in the order in which they were written. A leaf has none: what
+    stands inside of a metric is about rows, not about the customer."""
+    if isinstance(node, LEAVES):
+        return ()
     found: list[Node] = []
     for field in dataclasses.fields(node):
         value = getattr(node, field.name)
@@ -226,8 +335,7 @@ def walk(node: Node) -> Iterator[Node]:
 
 def leaves(node: Node) -> tuple[Leaf, ...]:
     """What the condition reads, each once, in the order of the text."""
-    found = (item for item in walk(node) if isinstance(item, Attribute | MetricValue | HasTag))
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(item for item in walk(node) if isinstance(item, LEAVES)))
 
 
 def is_constant(node: Node) -> bool:
@@ -240,10 +348,14 @@ def canonical(node: Node) -> list[object]:
     result: list[object] = [type(node).__name__]
     for field in dataclasses.fields(node):
         value = getattr(node, field.name)
+        if not field.compare:
+            continue
         if isinstance(value, Node):
             result.append(canonical(value))
         elif isinstance(value, tuple):
-            result.append([canonical(item) for item in value])
+            result.append(
+                [canonical(item) if isinstance(item, Node) else item for item in value]
+            )
         elif isinstance(value, Enum):
             result.append(value.value)
         elif isinstance(value, Decimal):
@@ -259,38 +371,3 @@ def plain(value: Decimal) -> str:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in {"-0", ""} else text
-
-
-def scale(node: Node) -> int:
-    """How many decimals a number of this node can have."""
-    if isinstance(node, Constant) and isinstance(node.value, Decimal):
-        exponent = node.value.as_tuple().exponent
-        return max(0, -exponent) if isinstance(exponent, int) else 0
-    if isinstance(node, Extreme):
-        return max(scale(part) for part in node.parts)
-    if isinstance(node, Arithmetic):
-        left, right = scale(node.left), scale(node.right)
-        scales = {"*": left + right, "/": DIVISION_SCALE}
-        return scales.get(node.operator, max(left, right))
-    if isinstance(node, MetricValue) and METRICS[node.name].aggregate is Aggregate.SUM:
-        return 4
-    return 0
-
-
-def digits(node: Node) -> int:
-    """How many digits before the point a number of this node can have, at most.
-
-    A leaf is taken to stay below 10^10 (counts and days) or 10^16 (money).
-    """
-    if isinstance(node, Constant) and isinstance(node.value, int | Decimal):
-        return len(str(abs(int(node.value))))
-    if isinstance(node, Extreme):
-        return max(digits(part) for part in node.parts)
-    if isinstance(node, Arithmetic):
-        left, right = digits(node.left), digits(node.right)
-        if node.operator == "*":
-            return left + right
-        if node.operator == "/":
-            return left + scale(node.right)
-        return max(left, right) + 1
-    return 16 if node.type is Type.MONEY else 10

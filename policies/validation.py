@@ -9,7 +9,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from policies.errors import Problem
-from policies.yaml_source import Document, PathKey
+from policies.yaml_source import Document, PathKey, wide_sign
 
 _WORDS = {
     "string_type": "expected text",
@@ -54,21 +54,28 @@ def _problem(document: Document, item: Mapping[str, Any], model: Any) -> Problem
     last = str(item["loc"][-1]) if item["loc"] else ""
     if kind == "extra_forbidden":
         names = _field_names(model, path[:-1]) if model is not None else set()
-        return document.problem(path, f"unknown key '{last}'", nearest(last, names), key=True)
+        hint = wide_sign(last) or nearest(last, names)
+        return document.problem(path, f"unknown key '{_shown(last)}'", hint, key=True)
     if kind == "missing":
         return document.problem(path, f"the key '{last}' is missing", key=True)
     if kind in {"literal_error", "enum"}:
         expected = [part.strip(" '") for part in _split(context["expected"])]
         hint = nearest(str(item["input"]), expected)
-        return document.problem(
-            path, f"'{_shown(item['input'])}' is not a value for this key", hint
-        )
+        message = f"{described(item['input'])} is not a value for this key"
+        return document.problem(path, message, hint)
     if kind in {"value_error", "assertion_error"}:
-        return document.problem(path, str(context["error"]))
+        hint = getattr(context["error"], "suggestion", "")
+        return document.problem(path, str(context["error"]), hint)
     expectation = _WORDS.get(kind)
     if expectation:
-        return document.problem(path, f"{expectation}, found {_described(item['input'])}")
-    return document.problem(path, str(item["msg"]).lower())
+        message = f"{expectation}, found {described(item['input'])}"
+        return document.problem(path, message, _wide_sign_in(item["input"]))
+    return document.problem(path, str(item["msg"]).lower(), _wide_sign_in(item["input"]))
+
+
+def _wide_sign_in(value: object) -> str:
+    """A structure that was meant, but written with signs that make it a text."""
+    return wide_sign(value) if isinstance(value, str) else ""
 
 
 def _split(expected: str) -> list[str]:
@@ -80,7 +87,8 @@ def _shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _described(value: object) -> str:
+def described(value: object) -> str:
+    """A value of a file, in a sentence."""
     if value is None:
         return "nothing"
     if isinstance(value, Mapping):

@@ -1,4 +1,7 @@
-"""The tables that policies are written against, as data. Mapping and warehouse build on it too."""
+"""The tables that policies are written against, as data. Mapping and warehouse build on it too.
+
+What tables and columns are called in people's languages stands in `messages`.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-LANGUAGE_VERSION = 1
-LANGUAGES = ("zh-CN", "en")
+LANGUAGE_VERSION = 2
+LANGUAGES = ("zh-CN", "en", "de")
 
 
 class Type(StrEnum):
-    """The types of columns and expressions. `number` is a decimal without a currency."""
+    """The types of columns and expressions. `number` is a decimal without a currency; `fields`
+    holds the CRM's own fields that a policy asks for, as text by their API names."""
 
     TEXT = "text"
     INTEGER = "integer"
@@ -22,6 +26,7 @@ class Type(StrEnum):
     DATE = "date"
     MOMENT = "moment"
     TAGS = "tags"
+    FIELDS = "fields"
 
 
 SQL_TYPES: Mapping[Type, str] = MappingProxyType(
@@ -34,24 +39,35 @@ SQL_TYPES: Mapping[Type, str] = MappingProxyType(
         Type.DATE: "DATE",
         Type.MOMENT: "TIMESTAMP",
         Type.TAGS: "VARCHAR[]",
+        Type.FIELDS: "MAP(VARCHAR, VARCHAR)",
     }
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column. `changeable`: the CRM forgets its past, so that it is unknown before our first
-    version of the record. `usable`: a condition may name it."""
+    """A column.
+
+    `changeable`: the CRM forgets its past, so that it is unknown before our first version of the
+    record. `usable`: a condition may name it; in an event, one between the brackets of a metric.
+    `settled_by`: another column of the row; before that moment the value was `before`.
+    `blank`: what an empty field says; None: nothing is known. `values`: the only ones there are.
+    `derived`: made while staging; no mapping fills it.
+    """
 
     name: str
     type: Type
-    zh: str
-    en: str
     changeable: bool = False
     usable: bool = False
+    settled_by: str = ""
+    before: str = ""
+    blank: bool | None = None
+    values: tuple[str, ...] = ()
+    derived: bool = False
 
-    def label(self, language: str) -> str:
-        return self.zh if language == "zh-CN" else self.en
+    @property
+    def may_be_unknown(self) -> bool:
+        return self.blank is None and self.name != "happened_at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +75,6 @@ class Table:
     """A facts table; those with `happened_at` hold events of a customer."""
 
     name: str
-    zh: str
-    en: str
     columns: tuple[Column, ...]
 
     def column(self, name: str) -> Column:
@@ -74,107 +88,209 @@ class Table:
     def is_event(self) -> bool:
         return "happened_at" in self.by_name
 
+    @property
+    def usable(self) -> dict[str, Column]:
+        """The columns that a condition may name."""
+        return {column.name: column for column in self.columns if column.usable}
 
-def _text(name: str, zh: str, en: str) -> Column:
-    return Column(name, Type.TEXT, zh, en)
+
+def _text(name: str) -> Column:
+    return Column(name, Type.TEXT)
 
 
-def _attribute(name: str, zh: str, en: str) -> Column:
-    return Column(name, Type.TEXT, zh, en, changeable=True, usable=True)
+def _attribute(name: str, kind: Type = Type.TEXT, *values: str) -> Column:
+    return Column(name, kind, changeable=True, usable=True, values=values)
+
+
+def _detail(name: str, kind: Type = Type.TEXT, *values: str) -> Column:
+    return Column(name, kind, usable=True, values=values)
+
+
+def _flag(name: str, *, blank: bool = False, derived: bool = False) -> Column:
+    return Column(name, Type.BOOLEAN, usable=True, blank=blank, derived=derived)
+
+
+def _state(*values: str) -> Column:
+    return Column(
+        "state", Type.TEXT, usable=True, settled_by="closed_at", before="open", values=values
+    )
 
 
 _EVENT = (
-    _text("customer", "客户", "customer"),
-    _text("id", "编号", "id"),
-    _text("source", "来源", "source"),
-    Column("happened_at", Type.MOMENT, "发生时间", "happened at"),
-    Column("recorded_at", Type.MOMENT, "录入时间", "recorded at"),
+    _text("customer"),
+    _text("id"),
+    _text("source"),
+    _detail("happened_at", Type.MOMENT),
+    _detail("recorded_at", Type.MOMENT),
 )
-_MONEY = (
-    Column("amount", Type.MONEY, "金额", "amount"),
-    _text("currency", "币种", "currency"),
+_MONEY = (_detail("amount", Type.MONEY), _detail("currency"))
+_NUMBER = _text("number")
+_FAULT = _detail("fault", Type.TEXT, "ours", "theirs")
+_CLOSED = _detail("closed_at", Type.MOMENT)
+
+_CUSTOMERS = Table(
+    "customers",
+    (
+        _text("key"),
+        _text("object"),
+        _text("id"),
+        _attribute("name"),
+        _attribute("owner_id"),
+        Column("created_at", Type.MOMENT, usable=True),
+        Column("modified_at", Type.MOMENT),
+        Column("owned_since", Type.MOMENT, usable=True),
+        _text("version"),
+        Column("tags", Type.TAGS, changeable=True),
+        _attribute("status"),
+        _attribute("phone"),
+        _attribute("email"),
+        _attribute("country"),
+        _attribute("region"),
+        _attribute("industry"),
+        _attribute("party", Type.TEXT, "company", "person", "sole_trader"),
+        _attribute("do_not_contact", Type.BOOLEAN),
+        _attribute("attitude"),
+        Column("attitude_at", Type.MOMENT, changeable=True, usable=True),
+        Column("group_key", Type.TEXT, changeable=True),
+        Column("fields", Type.FIELDS, changeable=True),
+        Column("phone_valid", Type.BOOLEAN, changeable=True, usable=True, derived=True),
+        Column("email_valid", Type.BOOLEAN, changeable=True, usable=True, derived=True),
+        Column("first_seen_on", Type.DATE, derived=True),
+    ),
+)
+_PEOPLE = Table(
+    "people",
+    (
+        _text("id"),
+        _text("name"),
+        Column("active", Type.BOOLEAN),
+        Column("left_on", Type.DATE),
+        _text("manager_id"),
+        _text("department"),
+        _text("region"),
+        Column("absent_from", Type.DATE),
+        Column("absent_to", Type.DATE),
+    ),
+)
+# A call with its length, a visit with its check-in. `mass`: one of many recorded in one second;
+# `burst`: one of many that its owner recorded for other customers within minutes.
+_ACTIVITIES = Table(
+    "activities",
+    (
+        *_EVENT,
+        _detail(
+            "kind", Type.TEXT, "call", "visit", "mail", "meeting", "message", "quote", "sample"
+        ),
+        _detail("direction", Type.TEXT, "ours", "theirs"),
+        _detail("outcome", Type.TEXT, "reached", "no_answer", "refused"),
+        _detail("seconds", Type.INTEGER),
+        _detail("owner_id"),
+        _flag("checked_in"),
+        _flag("automated"),
+        _flag("mass", derived=True),
+        _flag("burst", derived=True),
+    ),
+)
+_DEALS = Table(
+    "deals", (*_EVENT, _CLOSED, _detail("stage"), _state("open", "won", "lost"), *_MONEY)
+)
+_QUOTES = Table(
+    "quotes",
+    (
+        *_EVENT,
+        _NUMBER,
+        _CLOSED,
+        _detail("valid_until", Type.DATE),
+        _state("open", "accepted", "declined"),
+        *_MONEY,
+    ),
+)
+_ORDERS = Table(
+    "orders",
+    (
+        *_EVENT,
+        _NUMBER,
+        _flag("confirmed", blank=True),
+        _detail("warranty_until", Type.DATE),
+        *_MONEY,
+    ),
+)
+_RETURNS = Table("returns", (*_EVENT, _NUMBER, _CLOSED, _detail("reason"), _FAULT, *_MONEY))
+_INVOICES = Table(
+    "invoices",
+    (
+        *_EVENT,
+        _NUMBER,
+        _detail("due_on", Type.DATE),
+        _detail("settled_at", Type.MOMENT),
+        _flag("disputed"),
+        _detail("milestone"),
+        *_MONEY,
+    ),
+)
+_COMPLAINTS = Table("complaints", (*_EVENT, _CLOSED, _detail("kind"), _FAULT))
+_SURVEYS = Table(
+    "surveys",
+    (*_EVENT, _detail("kind", Type.TEXT, "csat", "nps"), _detail("score", Type.NUMBER)),
+)
+_CONTRACTS = Table(
+    "contracts",
+    (
+        *_EVENT,
+        _NUMBER,
+        _detail("starts_on", Type.DATE),
+        _detail("ends_on", Type.DATE),
+        _detail("ended_at", Type.MOMENT),
+        *_MONEY,
+    ),
+)
+_SOURCES = Table(
+    "sources",
+    (
+        _text("fact"),
+        Column("complete", Type.BOOLEAN),
+        Column("since", Type.DATE),
+        Column("pulled_at", Type.MOMENT),
+    ),
 )
 
 _TABLES = (
-    Table(
-        "customers",
-        "客户",
-        "customers",
-        (
-            _text("key", "键", "key"),
-            _text("object", "对象", "object"),
-            _text("id", "编号", "id"),
-            _attribute("name", "名称", "name"),
-            _attribute("owner_id", "负责人", "owner"),
-            Column("created_at", Type.MOMENT, "创建日期", "created", usable=True),
-            Column("modified_at", Type.MOMENT, "修改日期", "modified"),
-            Column("owned_since", Type.MOMENT, "现负责人接手日期", "owned since", usable=True),
-            _text("version", "版本", "version"),
-            Column("tags", Type.TAGS, "标签", "tags", changeable=True),
-            _attribute("status", "状态", "status"),
-            _attribute("phone", "电话", "phone"),
-            _attribute("email", "邮箱", "e-mail"),
-            _attribute("country", "国家", "country"),
-            _attribute("region", "地区", "region"),
-            _attribute("industry", "行业", "industry"),
-            Column("first_seen_on", Type.DATE, "首次取得日期", "first seen on"),
-        ),
-    ),
-    Table(
-        "people",
-        "人员",
-        "people",
-        (
-            _text("id", "编号", "id"),
-            _text("name", "姓名", "name"),
-            Column("active", Type.BOOLEAN, "在职", "active"),
-            _text("manager_id", "上级", "manager"),
-            _text("department", "部门", "department"),
-            _text("region", "地区", "region"),
-        ),
-    ),
-    Table(
-        "activities",
-        "互动",
-        "activities",
-        (
-            *_EVENT,
-            _text("kind", "类型", "kind"),
-            _text("direction", "方向", "direction"),
-            _text("outcome", "结果", "outcome"),
-            Column("seconds", Type.INTEGER, "时长（秒）", "seconds"),
-            _text("owner_id", "负责人", "owner"),
-        ),
-    ),
-    Table(
-        "deals",
-        "商机",
-        "deals",
-        (
-            *_EVENT,
-            Column("closed_at", Type.MOMENT, "结束时间", "closed at"),
-            _text("stage", "阶段", "stage"),
-            _text("state", "状态", "state"),
-            *_MONEY,
-        ),
-    ),
-    Table("orders", "订单", "orders", (*_EVENT, _text("number", "单号", "number"), *_MONEY)),
-    Table("returns", "退货", "returns", (*_EVENT, _text("number", "单号", "number"), *_MONEY)),
-    Table(
-        "sources",
-        "数据来源",
-        "sources",
-        (
-            _text("fact", "数据表", "table"),
-            Column("complete", Type.BOOLEAN, "完整", "complete"),
-            Column("since", Type.DATE, "起始日期", "since"),
-            Column("pulled_at", Type.MOMENT, "拉取时间", "pulled at"),
-        ),
-    ),
+    _CUSTOMERS,
+    _PEOPLE,
+    _ACTIVITIES,
+    _DEALS,
+    _QUOTES,
+    _ORDERS,
+    _RETURNS,
+    _INVOICES,
+    _COMPLAINTS,
+    _SURVEYS,
+    _CONTRACTS,
+    _SOURCES,
 )
 
 TABLES: Mapping[str, Table] = MappingProxyType({table.name: table for table in _TABLES})
 CUSTOMERS = TABLES["customers"]
-ATTRIBUTES: Mapping[str, Column] = MappingProxyType(
-    {column.name: column for column in CUSTOMERS.columns if column.usable}
+PEOPLE = TABLES["people"]
+EVENTS: Mapping[str, Table] = MappingProxyType(
+    {table.name: table for table in _TABLES if table.is_event}
 )
+
+# What a condition may ask of the customer's owner; the value follows from `people`.
+OWNER_ATTRIBUTES: Mapping[str, Column] = MappingProxyType(
+    {
+        name: Column(name, kind, usable=True)
+        for name, kind in (
+            ("owner_active", Type.BOOLEAN),
+            ("owner_absent", Type.BOOLEAN),
+            ("owner_manager_id", Type.TEXT),
+            ("owner_department", Type.TEXT),
+            ("owner_region", Type.TEXT),
+        )
+    }
+)
+ATTRIBUTES: Mapping[str, Column] = MappingProxyType({**CUSTOMERS.usable, **OWNER_ATTRIBUTES})
+# A cooperation attitude is an opinion of its day: an older one counts as not on record.
+STALE_ATTITUDE_DAYS = 180
+# An event recorded more than this many days after it happened was entered late.
+LATE_ENTRY_DAYS = 3

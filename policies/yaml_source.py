@@ -22,6 +22,76 @@ MAX_DEPTH = 40
 
 PathKey = tuple[str | int, ...]
 
+# Signs of a Chinese keyboard or a word processor, and the ones of YAML that are meant.
+_WIDE = {
+    "：": "': ' with a space after it",
+    "，": "', ' with a space after it",
+    "\uff5b": "'{'",
+    "\uff5d": "'}'",
+    "\uff3b": "'['",
+    "\uff3d": "']'",
+    "【": "'['",
+    "】": "']'",
+    "“": "a straight quote",
+    "”": "a straight quote",
+    "\uff03": "'#'",
+    "\uff0d": "'-'",
+    "\u3000": "a plain space",
+}
+_UNCLOSED = "this is not readable YAML: a quote has no partner"
+_SENTENCES = (
+    (
+        "mapping values",
+        "a second ': ' stands in this value",
+        "put the whole value in double quotes",
+    ),
+    (
+        "could not find expected ':'",
+        "this is not readable YAML: a key has no ': ' behind it",
+        "write KEY: VALUE",
+    ),
+    ("expected ',' or ']'", "this is not readable YAML: a list lacks ',' or ']'", ""),
+    ("expected ',' or '}'", "this is not readable YAML: keys and values lack ',' or '}'", ""),
+    (
+        "expected <block end>",
+        "this is not readable YAML: this does not fit to the lines above",
+        "check its indentation, its dashes and its brackets",
+    ),
+    ("unexpected end of stream", _UNCLOSED, "close it"),
+    ("found unexpected document separator", _UNCLOSED, "close it"),
+    (
+        "that cannot start any token",
+        "this character cannot begin a value",
+        "put the value in quotes",
+    ),
+    (
+        "expected a single document",
+        "this is not readable YAML: a second document begins here",
+        "keep one document, without --- and ... in it",
+    ),
+    (
+        "but found '<document start>'",
+        "this is not readable YAML: a second document begins here",
+        "keep one document, without --- and ... in it",
+    ),
+    (
+        "but found '<scalar>'",
+        "this is not readable YAML: text stands behind the end of the values",
+        "check the lines above it",
+    ),
+    (
+        "expected the node content",
+        "this is not readable YAML: a value is missing here, or stands on its own",
+        "",
+    ),
+    (
+        "sequence entries are not allowed",
+        "this is not readable YAML: a dash in the wrong place",
+        "a list begins on a line of its own",
+    ),
+    ("unknown escape character", "a backslash stands for nothing here", "use single quotes"),
+)
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _WORDS = {"": None, "null": None, "true": True, "false": False}
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
@@ -104,22 +174,32 @@ def read_yaml(text: str | bytes, name: str) -> Document:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         message, suggestion = _reworded(error)
+        lines = decoded.splitlines()[max(line - 2, 0) : line]
+        suggestion = next(filter(None, map(wide_sign, reversed(lines))), suggestion)
         problem = Problem(name, line, column, message, suggestion)
         raise FileProblems([problem]) from None
     except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
         raise FileProblems([Problem(name, 1, 1, f"this is not readable YAML ({error})")]) from None
 
 
-def read_yaml_file(path: Path) -> Document:
+def read_yaml_file(path: Path, name: str = "") -> Document:
     """`read_yaml` for a file; a file that cannot be opened is a `ConfigurationError`."""
+    return read_yaml(_bytes_of(path), name or path.name)
+
+
+def read_text_file(path: Path, name: str) -> str:
+    """Any other text file, as strict about what text is."""
+    return _decoded(_bytes_of(path), name)
+
+
+def _bytes_of(path: Path) -> bytes:
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
         raise ConfigurationError(
             f"cannot read {path.name}: {reason}", f"it was looked for in {path.parent.resolve()}"
         ) from None
-    return read_yaml(content, path.name)
 
 
 def _decoded(text: str | bytes, name: str) -> str:
@@ -146,12 +226,19 @@ def _from_utf8(content: bytes, name: str) -> str:
         raise FileProblems([Problem(name, line, column, message, "save it as UTF-8")]) from None
 
 
+def wide_sign(text: str) -> str:
+    """What to write instead of the first full-width or curly sign that means nothing in YAML."""
+    found = next((sign for sign in text if sign in _WIDE), "")
+    return f"the sign {found} means nothing here: write {_WIDE[found]}" if found else ""
+
+
 def _reworded(error: yaml.MarkedYAMLError) -> tuple[str, str]:
     text = error.problem or error.context or "unreadable"
     if "'\\t'" in text:
         return "a tab cannot start a YAML value", "indent with spaces"
-    if text.startswith("mapping values"):
-        return "a second ': ' stands in this value", "put the whole value in double quotes"
+    for words, message, suggestion in _SENTENCES:
+        if words in text:
+            return message, suggestion
     return f"this is not readable YAML: {text}", ""
 
 
@@ -189,8 +276,9 @@ class _Reader:
         if self._problems:
             raise FileProblems(self._problems, "write values out where they are needed")
 
-    def _add(self, mark: Any, message: str) -> None:
-        self._problems.append(Problem(self._name, mark.line + 1, mark.column + 1, message))
+    def _add(self, mark: Any, message: str, suggestion: str = "") -> None:
+        line, column = mark.line + 1, mark.column + 1
+        self._problems.append(Problem(self._name, line, column, message, suggestion))
 
     def _value(self, node: yaml.Node, path: PathKey) -> Any:
         self._spans[path] = _span(node)
@@ -214,7 +302,8 @@ class _Reader:
                 self._add(key_node.start_mark, "merge keys (<<) are not allowed here")
             elif key in values:
                 first = self._keys[(*path, key)].line
-                self._add(key_node.start_mark, f"the key '{key}' stands here twice (line {first})")
+                message = f"the key '{key}' stands here twice (line {first})"
+                self._add(key_node.start_mark, message, "keep one of them, or find another key")
             else:
                 self._keys[(*path, key)] = _span(key_node)
                 values[key] = self._value(value_node, (*path, key))

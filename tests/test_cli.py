@@ -61,7 +61,7 @@ def listed(client: Client, *path: str) -> list[str]:
 
 def test_every_command_says_what_it_does(nobody: Client) -> None:
     found = list(commands(nobody))
-    assert len(found) == 14
+    assert len(found) == 18
     for command in found:
         answer = nobody.run(*command, "--help")
         assert answer.code == 0

@@ -12,7 +12,7 @@ import pytest
 
 import cli
 from adapters.sandbox.zoho import Behaviour, Credentials
-from policies.metrics import FUNCTIONS, METRICS
+from policies.metrics import FORMULAS, FUNCTIONS, METRICS
 from policies.policy import parse_policy
 from policies.vocabulary import ATTRIBUTES
 from tests.crm_sandbox import sandbox_client
@@ -23,7 +23,7 @@ ROOMS = ("adapters", "connector", "policies", "cli")
 NAME = re.compile(rf"`((?:{'|'.join(ROOMS)})(?:\.\w+)+)`")
 COMMAND = re.compile(r"^\$ (highseas .*)$", re.MULTILINE)
 INLINE = re.compile(r"`(highseas [^`]+)`")
-POLICY = re.compile(r"```yaml\n(policy: 1\n.*?)```", re.DOTALL)
+POLICY = re.compile(r"```yaml\n(policy: [12]\n.*?)```", re.DOTALL)
 LINK = re.compile(r"\]\(([^)#:]+?)(?:#[^)]*)?\)")
 
 
@@ -104,10 +104,15 @@ def test_every_command_is_in_the_changelog_or_the_readme() -> None:
         assert f"{name}`" in text or f"highseas {name}" in text, name
 
 
-def test_the_language_page_names_everything_that_a_condition_can_use() -> None:
-    text = (ROOT / "docs" / "policies.md").read_text(encoding="utf-8")
-    for name in (*METRICS, *FUNCTIONS, *ATTRIBUTES):
+@pytest.mark.parametrize("page", ["metrics.md", "metrics.zh-CN.md"])
+def test_a_page_names_everything_that_a_condition_can_use(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    for name in (*METRICS, *FORMULAS, *FUNCTIONS, *ATTRIBUTES):
         assert re.search(rf"`{name}\b", text), name
+
+
+def test_the_language_page_leads_to_the_metrics() -> None:
+    assert "](metrics.md)" in (ROOT / "docs" / "policies.md").read_text(encoding="utf-8")
 
 
 def test_the_scopes_on_the_zoho_page_are_enough(tmp_path: Path) -> None:

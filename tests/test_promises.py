@@ -184,7 +184,7 @@ def test_nothing_changed_costs_one_read_an_object_and_one_for_identity(client: C
     paths = [request.path for request in requests]
     assert len(paths) == len(set(paths)), paths
     assert len([path for path in paths if path.endswith("/org")]) == 1
-    assert len(paths) <= 1 + 5 + 4
+    assert len(paths) <= 1 + 9 + 8
 
 
 def test_a_lost_journal_finds_its_notes_again_and_doubles_none(client: Client) -> None:

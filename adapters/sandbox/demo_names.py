@@ -41,3 +41,5 @@ NOTES = (
     "Prefers e-mail; the buyer is on leave until the end of the month.",
 )
 CALLS = ("Follow-up", "回访", "Quotation", "报价跟进", "Delivery date", "新品介绍")
+VISITS = ("现场拜访", "Plant visit", "技术交流", "Contract review", "年度回顾")
+CASES = ("交期延误", "Damaged packaging", "发票错误", "Question about an invoice", "质量问题")

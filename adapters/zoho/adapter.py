@@ -12,9 +12,9 @@ from adapters.auth import Credentials, RefreshTokenSource, TokenPolicy
 from adapters.calls import Call
 from adapters.http import CallCounter, HttpClient, HttpSettings, Timing
 from adapters.zoho.batches import batches, lower
-from adapters.zoho.pull import API, Puller
+from adapters.zoho.pull import Puller
 from adapters.zoho.read import Reader
-from adapters.zoho.replies import ZOHO_ERRORS, User, decode
+from adapters.zoho.replies import API, ZOHO_ERRORS, User, decode
 from adapters.zoho.schema import capabilities, describe_objects
 from adapters.zoho.settings import ZohoSettings
 from adapters.zoho.settle import settle
@@ -38,7 +38,11 @@ _TOKENS = TokenPolicy(
     path="/oauth/v2/token",
     throttled=frozenset({"Access Denied", "access_denied"}),
 )
-_MODULES = ("Accounts", "Deals", "Sales_Orders", "Calls", "users")
+# Those that its own mapping reads, and invoices, which a company's mapping may add.
+_MODULES = (
+    *("Accounts", "Contacts", "Deals", "Quotes", "Sales_Orders", "Invoices", "Cases"),
+    *("Calls", "Events", "users"),
+)
 
 
 class _Org(msgspec.Struct, frozen=True):

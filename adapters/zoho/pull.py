@@ -15,11 +15,11 @@ import msgspec
 from adapters.calls import Call, CallRefused
 from adapters.http import HttpClient
 from adapters.pagination import LoopGuard
-from adapters.zoho.replies import Listing, decode, decode_row, server_time, zoho_time
+from adapters.zoho.fields import module_fields
+from adapters.zoho.replies import API, Listing, decode, decode_row, server_time, zoho_time
 from connector.errors import ConfigurationError, ProtocolError
 from connector.ports import Page, PullRequest
 
-API = "/crm/v8"
 USERS = "users"
 _FIELDS_A_CALL = 50  # (Zoho v8 get-records page)
 _SECOND = timedelta(seconds=1)
@@ -32,6 +32,9 @@ _WALK_IS_OVER = frozenset(
         "DISCRETE_PAGINATION_LIMIT_EXCEEDED",
     }
 )
+# Some of the fields asked for may not be there, such as Currency with a single currency. Whether
+# Zoho refuses the call then, or leaves them out of its answer, its pages do not tell.
+_UNKNOWN_FIELD = "INVALID_DATA"
 
 
 class Position(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -68,11 +71,13 @@ class Puller:
     def __init__(self, http: HttpClient, page_size: int) -> None:
         self._http = http
         self._page_size = page_size
+        self._there: dict[str, frozenset[str]] = {}
 
     def pull(self, request: PullRequest) -> Iterator[Page]:
         if request.object == USERS:
             yield from self._users(request)
             return
+        request = self._narrowed(request)
         position = _start(request)
         if position.deleted:
             for page, following in self._deleted(request, position):
@@ -87,6 +92,9 @@ class Puller:
             try:
                 fetched = self._fetch(request, position)
             except CallRefused as refusal:
+                if refusal.code == _UNKNOWN_FIELD and request.object not in self._there:
+                    request = self._without_unknown(request)
+                    continue
                 if refusal.code not in _WALK_IS_OVER:
                     raise
                 position, guard = _anchored(request, position), LoopGuard(request.object)
@@ -97,6 +105,22 @@ class Puller:
             if following is None:
                 return
             position = following
+
+    def _without_unknown(self, request: PullRequest) -> PullRequest:
+        """The request without the fields that this module does not have; asked for once."""
+        listed = module_fields(self._http, request.object)
+        self._there[request.object] = frozenset(field.api_name for field in listed)
+        return self._narrowed(request)
+
+    def _narrowed(self, request: PullRequest) -> PullRequest:
+        known = self._there.get(request.object)
+        if known is None:
+            return request
+        # names with a dollar are not among the module's fields, whether it has them or not
+        kept = tuple(
+            name for name in request.fields if name in known or name == "id" or name[0] == "$"
+        )
+        return msgspec.structs.replace(request, fields=kept)
 
     def _fetch(self, request: PullRequest, position: Position) -> _Fetched:
         params = {

@@ -11,8 +11,7 @@ import msgspec
 from adapters.calls import Call, CallRefused
 from adapters.http import HttpClient
 from adapters.pagination import Leaf, walk
-from adapters.zoho.pull import API
-from adapters.zoho.replies import Listing, TagName, User, decode, decode_row
+from adapters.zoho.replies import API, Listing, TagName, User, decode, decode_row
 from connector.models import Ref, Scalar
 from connector.ports import NoteRef, NoteState, ReadRequest, RecordState
 

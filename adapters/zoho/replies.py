@@ -15,6 +15,7 @@ from connector.errors import ProtocolError
 from connector.models import OutcomeStatus
 
 T = TypeVar("T")
+API = "/crm/v8"
 
 
 class Info(msgspec.Struct, frozen=True):

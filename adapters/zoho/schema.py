@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from types import MappingProxyType
 from typing import Any
 
-import msgspec
-
-from adapters.calls import Call, CallRefused
+from adapters.calls import CallRefused
 from adapters.http import HttpClient
 from adapters.zoho.batches import WRITE_LIMITS
-from adapters.zoho.pull import API, USERS
+from adapters.zoho.fields import Field, module_fields
+from adapters.zoho.pull import USERS
 from adapters.zoho.read import READ_BATCH
-from adapters.zoho.replies import decode
 from connector.ports import Capabilities, FieldInfo, NoteLookup, ObjectInfo
 
 _TAG_LENGTH = 25  # (Zoho v8 add-tags page)
@@ -23,29 +20,6 @@ _SETTLE_MARGIN_SECONDS = 30.0
 # A module that this edition or this user does not have is not described; the rest is.
 _NOT_THERE = frozenset(
     {"INVALID_MODULE", "NO_PERMISSION", "FEATURE_NOT_ENABLED", "NOT_SUPPORTED", "INVALID_DATA"}
-)
-_TYPES = MappingProxyType(
-    {
-        "picklist": "choice",
-        "datetime": "datetime",
-        "date": "date",
-        "boolean": "boolean",
-        "integer": "integer",
-        "bigint": "integer",
-        "autonumber": "text",
-        "currency": "money",
-        "double": "number",
-        "percent": "number",
-        "decimal": "number",
-        "text": "text",
-        "textarea": "text",
-        "email": "text",
-        "phone": "text",
-        "website": "text",
-        "lookup": "reference",
-        "ownerlookup": "reference",
-        "userlookup": "reference",
-    }
 )
 # The users module has no fields metadata of its own in the contract (Zoho v8 get-users page).
 _USER_FIELDS = (
@@ -58,31 +32,6 @@ _USER_FIELDS = (
     FieldInfo("country", "text"),
     FieldInfo("time_zone", "text"),
 )
-
-
-class _Option(msgspec.Struct, frozen=True):
-    actual_value: str | None = None
-    display_value: str | None = None
-    type: str | None = None
-
-
-class _Permission(msgspec.Struct, frozen=True):
-    api_update: bool = True
-
-
-class _Field(msgspec.Struct, frozen=True):
-    api_name: str
-    field_label: str | None = None
-    data_type: str = "text"
-    read_only: bool | None = False
-    field_read_only: bool | None = False
-    operation_type: _Permission | None = None
-    pick_list_values: list[_Option] | None = None
-    json_type: str | None = None
-
-
-class _Fields(msgspec.Struct, frozen=True):
-    fields: list[_Field] = []
 
 
 def capabilities(timeout_seconds: float) -> Capabilities:
@@ -114,9 +63,8 @@ def _users() -> ObjectInfo:
 
 
 def _module(http: HttpClient, name: str) -> ObjectInfo | None:
-    call = Call("GET", f"{API}/settings/fields", {"module": name})
     try:
-        described = decode(http.send(call), _Fields, str(call)).fields
+        described = module_fields(http, name)
     except CallRefused as refusal:
         if refusal.code not in _NOT_THERE:
             raise
@@ -128,19 +76,19 @@ def _module(http: HttpClient, name: str) -> ObjectInfo | None:
     return ObjectInfo(name, name, fields, incremental=has_time)
 
 
-def _field_info(field: _Field) -> FieldInfo:
+def _field_info(field: Field) -> FieldInfo:
     may_update = field.operation_type is None or field.operation_type.api_update
-    is_tags = field.api_name == "Tag"
     return FieldInfo(
         name=field.api_name,
-        type="tags" if is_tags else _TYPES.get(field.data_type, "other"),
+        type=field.type,
         label=field.field_label or "",
-        writable=may_update and not (field.read_only or field.field_read_only or is_tags),
+        writable=may_update
+        and not (field.read_only or field.field_read_only or field.type == "tags"),
         options=tuple(_options(field)),
     )
 
 
-def _options(field: _Field) -> Iterable[Any]:
+def _options(field: Field) -> Iterable[Any]:
     for option in field.pick_list_values or ():
         value = option.actual_value or option.display_value
         if value and option.type != "unused":

@@ -11,9 +11,8 @@ import msgspec
 from adapters.calls import AmbiguousWrite, Answer, Call, CallRefused, printable_code
 from adapters.http import HttpClient
 from adapters.zoho.batches import Operation
-from adapters.zoho.pull import API
 from adapters.zoho.read import split_note
-from adapters.zoho.replies import Reply, Result, decode, row_status
+from adapters.zoho.replies import API, Reply, Result, decode, row_status
 from connector.errors import ProtocolError, RemoteError
 from connector.models import Outcome, OutcomeStatus, Primitive, PrimitiveKind
 from connector.ports import Batch

@@ -1,21 +1,26 @@
 """The words that people read, in each language, and the one renderer of numbers and dates."""
 
-from policies.messages.catalogue import (
-    catalogue,
+from policies.messages.catalogue import catalogue, has_message, language_names, message
+from policies.messages.phrases import (
+    column_label,
+    condition_words,
     evidence_phrase,
-    has_message,
     input_label,
-    language_names,
-    message,
+    metric_label,
+    table_label,
     value_text,
 )
 
 __all__ = [
     "catalogue",
+    "column_label",
+    "condition_words",
     "evidence_phrase",
     "has_message",
     "input_label",
     "language_names",
     "message",
+    "metric_label",
+    "table_label",
     "value_text",
 ]

@@ -1,35 +1,21 @@
-"""Message catalogues: a YAML file a language beside this module; a new file is a new language."""
+"""Message catalogues: YAML files beside this module, `LANGUAGE.yaml` and `LANGUAGE.PART.yaml`.
+
+A new file is a new language; what it lacks is said in English.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from decimal import Decimal
-from functools import cache, lru_cache
+from functools import cache
 from importlib import resources
-from typing import Protocol
+from importlib.resources.abc import Traversable
 
-from policies.metrics import METRICS
-from policies.tree import plain
-from policies.vocabulary import ATTRIBUTES, Type
-from policies.yaml_source import read_yaml
+import yaml
 
 FALLBACK = "en"
 
-_CALL = re.compile(r"(\w+)\((?:(\d+)|'(.*)')?\)", re.DOTALL)
-
-
-class EvidenceLike(Protocol):
-    """One fact that a rule looked at, whoever stores it."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def type(self) -> str: ...
-    @property
-    def value(self) -> str | int | bool | None: ...
-    @property
-    def state(self) -> str: ...
+# Every scalar is text, and the C library reads a catalogue twenty times as fast.
+_LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 
 class _Blank(dict[str, object]):
@@ -39,18 +25,19 @@ class _Blank(dict[str, object]):
         return f"{{{key}}}"
 
 
-def language_names() -> tuple[str, ...]:
-    """The languages that have a catalogue."""
-    files = (item.name for item in resources.files("policies.messages").iterdir())
-    return tuple(sorted(name.removesuffix(".yaml") for name in files if name.endswith(".yaml")))
+def parts(folder: Traversable) -> Mapping[str, tuple[Traversable, ...]]:
+    """The files of each language in a folder, by their names."""
+    files = (item for item in folder.iterdir() if item.name.endswith(".yaml"))
+    found: dict[str, tuple[Traversable, ...]] = {}
+    for item in sorted(files, key=lambda item: item.name):
+        language = item.name.partition(".")[0]
+        found[language] = (*found.get(language, ()), item)
+    return found
 
 
-@cache
-def catalogue(language: str) -> Mapping[str, str]:
-    """All messages of a language by their dotted key; of an unknown language, the English ones."""
-    name = language if language in language_names() else FALLBACK
-    text = (resources.files("policies.messages") / f"{name}.yaml").read_text("utf-8")
-    return dict(_flat("", read_yaml(text, f"{name}.yaml").value))
+def read_messages(file: Traversable) -> Mapping[str, str]:
+    """The messages of one file by their dotted keys."""
+    return dict(_flat("", yaml.load(file.read_text("utf-8"), _LOADER)))  # noqa: S506
 
 
 def _flat(prefix: str, section: Mapping[str, object]) -> list[tuple[str, str]]:
@@ -61,64 +48,46 @@ def _flat(prefix: str, section: Mapping[str, object]) -> list[tuple[str, str]]:
     return pairs
 
 
+@cache
+def _shipped() -> Mapping[str, tuple[Traversable, ...]]:
+    return parts(resources.files("policies.messages"))
+
+
+def language_names() -> tuple[str, ...]:
+    """The languages that have a catalogue."""
+    return tuple(sorted(_shipped()))
+
+
+@cache
+def catalogue(language: str) -> Mapping[str, str]:
+    """All messages of a language by their dotted key; of an unknown language, the English ones."""
+    files = _shipped().get(language) or _shipped()[FALLBACK]
+    return {key: text for file in files for key, text in read_messages(file).items()}
+
+
 def has_message(language: str, key: str) -> bool:
     return key in catalogue(language) or key in catalogue(FALLBACK)
 
 
 def message(language: str, key: str, /, **values: object) -> str:
-    """The message with its values filled in; English where a language has none, else the key."""
+    """The message with its values filled in, whole numbers grouped as the language does it;
+    English where a language has no such message, else the key."""
     text = catalogue(language).get(key) or catalogue(FALLBACK).get(key)
-    return key if text is None else text.format_map(_Blank(values))
+    if text is None:
+        return key
+    shown = {
+        name: grouped(language, f"{value:,}") if type(value) is int else value
+        for name, value in values.items()
+    }
+    return text.format_map(_Blank(shown))
 
 
-def value_text(language: str, kind: str, value: str | int | bool | None) -> str:  # noqa: FBT001
-    """A value as people read it: dates in ISO form, numbers with thousands separators."""
-    if value is None:
-        return message(language, "value.none")
-    if isinstance(value, bool):
-        return message(language, "value.yes" if value else "value.no")
-    if kind in {Type.MONEY, Type.NUMBER} and isinstance(value, str):
-        return _decimal_text(Decimal(value), money=kind == Type.MONEY)
-    return f"{value:,}" if isinstance(value, int) else value
-
-
-def _decimal_text(value: Decimal, *, money: bool) -> str:
-    places = len(plain(value).partition(".")[2])
-    return f"{value:,.{max(places, 2) if money else places}f}"
-
-
-def evidence_phrase(language: str, item: EvidenceLike) -> str:
-    """One fact in words: what it is and its value, `never`, or that nobody can tell."""
-    return _phrase(language, item.name, item.type, item.value, item.state)
-
-
-@lru_cache(maxsize=8_192)  # dates, counts and names come again in thousands of notes
-def _phrase(
-    language: str,
-    name: str,
-    kind: str,
-    value: str | int | bool | None,  # noqa: FBT001
-    state: str,
-) -> str:
-    label = input_label(language, name)
-    if state == "missing":
-        return message(language, "fact.missing", label=label)
-    if state == "never":
-        key = "fact.never" if kind == Type.DATE else "fact.blank"
-        return message(language, key, label=label)
-    return message(language, "fact.known", label=label, value=value_text(language, kind, value))
+def grouped(language: str, figure: str) -> str:
+    """`1,234.5` with the two signs of the language."""
+    thousands, decimal = _signs(language)
+    return figure.translate({ord(","): thousands, ord("."): decimal})
 
 
 @cache
-def input_label(language: str, name: str) -> str:
-    """The label of an input by the name that it has in a policy; an unknown name is its own."""
-    if name in ATTRIBUTES:
-        return ATTRIBUTES[name].label(language)
-    if name in METRICS:
-        return METRICS[name].label(language)
-    call = _CALL.fullmatch(name)
-    if call and call[1] == "has_tag":
-        return message(language, "fact.tag", tag=call[3] or "")
-    if call and call[1] in METRICS:
-        return METRICS[call[1]].label(language, int(call[2]) if call[2] else None)
-    return name
+def _signs(language: str) -> tuple[str, str]:
+    return message(language, "number.thousands"), message(language, "number.decimal")

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from connector.models import PrimitiveKind, Ref, Scalar
 from connector.ports import Page, PullRequest
 from connector.pull import PullReport, pull
 from connector.warehouse import Warehouse
@@ -159,6 +160,18 @@ class FakeCrm:
 
     def asked(self) -> list[str]:
         return sorted(request.object for request in self.requests)
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """A confirmed write, as the journal tells it."""
+
+    seq: int
+    at: datetime
+    ref: Ref
+    kind: PrimitiveKind
+    target: str
+    after: Scalar
 
 
 def _encoded(row: Any) -> bytes:

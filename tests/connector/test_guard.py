@@ -1,9 +1,17 @@
+from datetime import date
 from decimal import Decimal
 
 import pytest
 
-from connector.guard import tripped_cap
-from policies.model import Limit, Limits
+from connector.guard import OwnerCount, pause, tripped_cap, tripped_owner_cap
+from policies.calendar import Calendar, read_freeze
+from policies.lifecycle import EXITS
+from policies.model import KINDS, RETIRED, Limit, Limits, OwnerLimit
+
+HALF = Decimal("0.5")
+CHINA = Calendar(
+    "CN", (read_freeze("2026-03-02..2026-03-03", "CN"), read_freeze("春节 -2..0", "CN"))
+)
 
 
 @pytest.mark.parametrize(
@@ -14,10 +22,10 @@ from policies.model import Limit, Limits
         (Limits(count=10), "void", 10, 1_000, ""),
         (Limits(count=10), "void", 11, 1_000, "11 > 10"),
         (Limits(share=Decimal("0.05")), "void", 50, 1_000, ""),
-        (Limits(share=Decimal("0.05")), "void", 51, 1_000, "51 > 5% of 1000"),
-        (Limits(share=Decimal("0.025")), "void", 26, 1_000, "26 > 2.5% of 1000"),
+        (Limits(share=Decimal("0.05")), "void", 51, 1_000, "51 > 5% * 1000"),
+        (Limits(share=Decimal("0.025")), "void", 26, 1_000, "26 > 2.5% * 1000"),
         (Limits(share=Decimal("0.05")), "void", 50, 99, ""),
-        (Limits(share=Decimal("0.05")), "void", 50, 100, "50 > 5% of 100"),
+        (Limits(share=Decimal("0.05")), "void", 50, 100, "50 > 5% * 100"),
         (Limits(count=10, share=Decimal("0.05")), "tier", 900, 1_000, ""),
         (Limits(rules={"r": Limit(count=5)}), "tier", 6, 1_000, "6 > 5"),
         (Limits(count=10, rules={"r": Limit(count=50)}), "void", 11, 1_000, ""),
@@ -29,3 +37,54 @@ def test_a_cap_trips_just_above_its_limit(
     limits: Limits, kind: str, entering: int, customers: int, phrase: str
 ) -> None:
     assert tripped_cap(limits, "r", kind, entering, customers) == phrase
+
+
+@pytest.mark.parametrize(
+    ("own", "kind", "owners", "phrase"),
+    [
+        (None, "void", [("a", 900, 1_000)], ""),
+        (OwnerLimit(count=5), "void", [], ""),
+        (OwnerLimit(count=5), "void", [("a", 5, 9), ("b", 5, 5)], ""),
+        (OwnerLimit(count=5), "void", [("a", 5, 9), ("b", 6, 9)], "b: 6 > 5"),
+        (OwnerLimit(count=5), "tier", [("a", 900, 1_000)], ""),
+        (OwnerLimit(count=5), "pool", [("a", 6, 9)], "a: 6 > 5"),
+        (OwnerLimit(count=5), RETIRED, [("a", 6, 9)], "a: 6 > 5"),
+        (OwnerLimit(share=HALF), "task", [("a", 4, 8), ("b", 1, 1)], ""),
+        (OwnerLimit(share=HALF), "task", [("a", 5, 9)], "a: 5 > 50% * 9"),
+        (OwnerLimit(count=5, share=HALF), "task", [("a", 5, 9)], "a: 5 > 50% * 9"),
+        (OwnerLimit(count=4, share=HALF), "task", [("a", 5, 90)], "a: 5 > 4"),
+    ],
+)
+def test_an_owners_cap_trips_just_above_its_limit(
+    own: OwnerLimit | None, kind: str, owners: list[tuple[str, int, int]], phrase: str
+) -> None:
+    counted = [OwnerCount(*item) for item in owners]
+    assert tripped_owner_cap(Limits(owner=own), kind, counted) == phrase
+    assert tripped_owner_cap(Limits(owner=own), kind, counted[::-1]) == phrase
+
+
+def test_the_owner_with_the_most_customers_is_named_and_of_equals_the_first() -> None:
+    owners = [OwnerCount("c", 7, 9), OwnerCount("b", 8, 9), OwnerCount("a", 8, 9)]
+    assert tripped_owner_cap(Limits(owner=OwnerLimit(count=5)), "void", owners) == "a: 8 > 5"
+
+
+@pytest.mark.parametrize(
+    ("day", "reason"),
+    [
+        (date(2026, 3, 4), ""),
+        (date(2026, 3, 7), "day_off"),
+        (date(2026, 2, 28), ""),  # a Saturday that is worked
+        (date(2026, 3, 2), "2026-03-02..2026-03-03"),
+        (date(2026, 2, 17), "春节 -2..0"),
+        (date(2026, 2, 13), "春节 -2..0"),
+        (date(2026, 10, 1), "day_off"),
+    ],
+)
+def test_what_ends_a_relation_rests_on_days_off_and_in_freezes(day: date, reason: str) -> None:
+    assert {kind: pause(CHINA, kind, day) for kind in KINDS} == {
+        kind: reason if kind in EXITS else "" for kind in KINDS
+    }
+
+
+def test_without_a_calendar_there_is_no_day_off() -> None:
+    assert pause(None, "void", date(2026, 10, 1)) == ""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from connector.errors import FileProblems
-from connector.mapping import MAPPED, MappingFile, compile_mapping
+from connector.mapping import MAPPED, CompiledMapping, MappingFile, compile_mapping
 from policies.vocabulary import TABLES
 
 CUSTOMERS = "customers: [{object: Accounts, id: id, columns: {name: Account_Name}}]"
@@ -73,6 +76,19 @@ def test_the_status_field_is_the_workspaces() -> None:
         ("customers: [{object: A, columns: {name: {from: a, const: b}}}]", "and not both"),
         ("customers: [{object: A, columns: {name: {else: b, from: a}}}]", "'else' needs a 'map'"),
         ("customers: [{object: A, where: {x: {in: [1], not: [2]}}}]", "a condition is a value"),
+        ("customers: [{object: A, columns: {fields: X}}]", "no column 'fields' to fill"),
+        ("customers: [{object: A, columns: {phone_valid: X}}]", "no column 'phone_valid' to fill"),
+        ("customers: [{object: A, columns: {group_key: X}}]", "no column 'group_key' to fill"),
+        ("customers: [{object: A, columns: {party: {const: firm}}}]", "none of the values of"),
+        (
+            "customers: [{object: A, columns: {party: {from: T, map: {x: compny}}}}]",
+            "'compny' is none of the values of customers.party - did you mean 'company'?",
+        ),
+        (
+            f"{CUSTOMERS}\nactivities: [{{object: C, customer: A.id, columns: "
+            "{happened_at: D, direction: {from: X, map: {a: ours}, else: inbound}}}]",
+            "'inbound' is none of the values of activities.direction",
+        ),
         ("customers: []", "2:12: "),
         ("customers: [{objekt: A}]", "did you mean 'object'?"),
         (f"{CUSTOMERS}\norders: [{{object: O, customer: A.id}}]", "needs the column 'happened_at'"),
@@ -91,3 +107,65 @@ def test_all_problems_are_told_at_once() -> None:
     text = "customers: [{object: A, columns: {nmae: X, tags: Tag}}]\n"
     text += "orders: [{object: O, customer: A}]"
     assert len(complaints(text).splitlines()) == 3
+
+
+def with_fields(text: str, *fields: str) -> CompiledMapping:
+    return compile_mapping(
+        f"mapping: 1\n{text}", "m", zone="UTC", status_field=None, custom_fields=fields
+    )
+
+
+def test_every_customer_object_is_asked_for_the_policys_fields() -> None:
+    text = "customers: [{object: A, columns: {name: N}}, {object: B}]\npeople: [{object: U}]"
+    mapping = with_fields(text, "Level__c", "Owner.id", "N")
+    assert {name: shape.fields for name, shape in mapping.shapes.items()} == {
+        "A": ("id", "N", "Level__c", "Owner"),
+        "B": ("id", "Level__c", "N", "Owner"),
+        "U": ("id",),
+    }
+    assert mapping.custom_fields == ("Level__c", "N", "Owner.id")
+    assert mapping.hash == with_fields(text).hash
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [
+        ("Owner", "the policy asks for field('Owner'), and 'Owner' and another path want"),
+        ("Tag[].name", "asks for field('Tag[].name'), and a condition cannot look into a list"),
+        ("owner.id", "differs from another path by upper and lower case only"),
+        ("a..b", "is not a path"),
+    ],
+)
+def test_a_field_of_the_policy_that_cannot_be_read_is_refused(field: str, expected: str) -> None:
+    text = "customers: [{object: A, columns: {owner_id: Owner.id}}]"
+    with pytest.raises(FileProblems) as caught:
+        with_fields(text, field)
+    assert expected in caught.value.message
+
+
+def test_an_object_need_not_have_a_field_that_others_have() -> None:
+    two = with_fields("customers: [{object: A, columns: {name: N}}, {object: B}]", "N", "X.id")
+    assert two.may_lack("A") == {"X"}
+    assert two.may_lack("B") == {"N", "X"}
+    assert with_fields("customers: [{object: A}]", "X").may_lack("A") == frozenset()
+
+
+def test_the_text_of_notes_is_asked_for_where_they_are_activities_too() -> None:
+    mapping = with_fields(
+        "customers: [{object: A}]\nnotes: [{object: Notes, customer: P.id, text: Content}]\n"
+        "activities: [{object: Notes, customer: P.id, columns: {happened_at: T}}, "
+        "{object: Calls, customer: P.id, columns: {happened_at: T}}]"
+    )
+    assert mapping.shapes["Notes"].fields == ("id", "T", "P", "Content")
+    assert mapping.shapes["Calls"].fields == ("id", "T", "P")
+    assert mapping.own_note("activities", "Notes") == "Content"
+    assert mapping.own_note("activities", "Calls") is None
+    assert mapping.own_note("orders", "Notes") is None
+
+
+def test_the_mapping_of_the_docs_is_one() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "adapters.md").read_text(encoding="utf-8")
+    [text] = re.findall(r"```yaml\n(mapping: 1\n.*?)```", page, re.DOTALL)
+    mapping = compile_mapping(text, "m", zone="UTC", status_field="Stage")
+    assert mapping.objects_of("customers") == ("Accounts", "Leads")
+    assert mapping.between("activities", "Calls") == {"Deals"}

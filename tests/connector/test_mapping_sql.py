@@ -14,7 +14,7 @@ import pytest
 from connector.mapping import Form
 from connector.mapping_sql import local_day, parsed
 from policies.vocabulary import Type
-from tests.connector.pull_world import World, deal, make_world
+from tests.connector.pull_world import World, call, deal, make_world
 
 SHANGHAI = "Asia/Shanghai"
 
@@ -162,7 +162,112 @@ def test_no_value_stays_no_value_whatever_else_says(world: World) -> None:
 
 
 def test_a_quote_in_a_name_or_a_value_stays_what_it_is(world: World) -> None:
-    world.mapping = world.mapping.replace("Closed Won: won", '"It\'s won": "won\'t"')
+    stage = 'stage: {from: Stage, map: {"It\'s won": "won\'t"}}'
+    world.mapping = world.mapping.replace("stage: Stage", stage)
     world.crm.rows["Deals"] = [deal(1, 1, Stage="It's won")]
     world.pull()
-    assert world.ask("SELECT state FROM deals") == [("won't",)]
+    assert world.ask("SELECT stage FROM deals") == [("won't",)]
+
+
+def test_a_value_outside_of_a_closed_set_is_no_value_but_a_problem(world: World) -> None:
+    world.mapping = world.mapping.replace("seconds: Seconds", "direction: Way, seconds: Seconds")
+    ways = {"c1": "ours", "c2": "Outbound", "c3": None}
+    world.crm.rows["Calls"] = [
+        {**call(number, "Accounts", "1"), "Way": ways[f"c{number}"]} for number in (1, 2, 3)
+    ]
+    world.pull()
+    assert world.ask("SELECT id, direction FROM activities ORDER BY id") == [
+        ("c1", "ours"),
+        ("c2", None),
+        ("c3", None),
+    ]
+    assert world.ask("SELECT record_id, field, message FROM problems") == [
+        ("c2", "Way", "is none of ours, theirs; the mapping needs a map for it")
+    ]
+
+
+def test_a_new_facts_table_is_filled_like_any_other(world: World) -> None:
+    world.mapping += """
+invoices:
+  - object: Invoices
+    customer: Account.id
+    columns:
+      happened_at: Invoice_Date
+      due_on: Due_Date
+      settled_at: Paid_At
+      disputed: Disputed
+      amount: Total
+surveys:
+  - object: Surveys
+    customer: Account.id
+    columns: {happened_at: Day, kind: {const: csat}, score: Score}
+"""
+    world.crm.rows["Invoices"] = [
+        {
+            "id": "i1",
+            "Account": {"id": "1"},
+            "Invoice_Date": "2026-03-01",
+            "Due_Date": "2026-03-31",
+            "Paid_At": "2026-04-02T10:00:00+08:00",
+            "Disputed": None,
+            "Total": 10,
+        }
+    ]
+    survey = {"id": "s1", "Account": {"id": "1"}, "Day": "2026-03-01", "Score": "4.5"}
+    world.crm.rows["Surveys"] = [survey, {**survey, "id": "s2", "Score": "good"}]
+    world.pull()
+    assert world.ask("SELECT due_on, settled_at, disputed, amount FROM invoices") == [
+        (date(2026, 3, 31), utc(2026, 4, 2, 2), None, Decimal(10))
+    ]
+    assert world.ask("SELECT kind, score FROM surveys ORDER BY id") == [
+        ("csat", Decimal("4.5")),
+        ("csat", None),
+    ]
+    assert world.ask("SELECT record_id, field, message FROM problems") == [
+        ("s2", "Score", "is not a number")
+    ]
+
+
+NOTES = """
+activities:
+  - object: Notes
+    customer: Parent.id
+    columns: {happened_at: Made, kind: {const: message}}
+notes: [{object: Notes, customer: Parent.id, title: Title, text: Content}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "own"),
+    [
+        ("Archived\nDeciding facts: none.\nRef ABCDEFGH23", True),
+        ("归档\n编号 ABCDEFGH23\r\n", True),
+        ("Ref ABCDEFGH23\nand then he called back", False),
+        ("Talked about the Ref ABCDEFGH23", False),
+        ("He is INTERESTED", False),
+        ("Ref abcdefgh23", False),
+        (None, False),
+    ],
+)
+def test_a_note_of_ours_is_nobodys_activity(world: World, text: str | None, own: bool) -> None:
+    world.mapping = world.mapping[: world.mapping.index("activities:")] + NOTES
+    note = {"id": "n1", "Parent": {"id": "1"}, "Made": "2026-05-01", "Content": text}
+    world.crm.rows["Notes"] = [note]
+    world.pull()
+    assert world.ask("SELECT automated FROM activities") == [(own,)]
+
+
+def test_a_note_that_the_mapping_calls_automated_stays_so(world: World) -> None:
+    notes = NOTES.replace("kind: {const", "automated: By_Robot, kind: {const")
+    world.mapping = world.mapping[: world.mapping.index("activities:")] + notes
+    note = {"Parent": {"id": "1"}, "Made": "2026-05-01", "Content": "hello"}
+    world.crm.rows["Notes"] = [
+        {**note, "id": "n1", "By_Robot": True},
+        {**note, "id": "n2", "By_Robot": "perhaps"},
+    ]
+    world.pull()
+    assert world.ask("SELECT id, automated FROM activities ORDER BY id") == [
+        ("n1", True),
+        ("n2", False),
+    ]
+    assert world.ask("SELECT record_id, field FROM problems") == [("n2", "By_Robot")]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -14,17 +13,7 @@ import pytest
 from connector.errors import RefusedError
 from connector.models import PrimitiveKind, Ref, Scalar
 from connector.warehouse import Warehouse
-from tests.connector.pull_world import MORNING, World, account, make_world
-
-
-@dataclass(frozen=True)
-class Receipt:
-    seq: int
-    at: datetime
-    ref: Ref
-    kind: PrimitiveKind
-    target: str
-    after: Scalar
+from tests.connector.pull_world import MORNING, Receipt, World, account, make_world
 
 
 def receipt(
@@ -254,11 +243,13 @@ def test_only_changed_records_get_a_new_version(world: World) -> None:
     world.pull()
     world.later(days=1)
     world.pull(full=True)
-    assert len(list(world.workspace.history_path.glob("*.parquet"))) == 1
+    assert len(list(world.workspace.history_path.glob("customers-*.parquet"))) == 1
     world.crm.changed = {"Accounts": [account(1), account(2, Phone="1")]}
     world.pull()
-    files = str(world.workspace.history_path / "*.parquet")
-    rows = duckdb.sql(f"SELECT key, count(*) FROM '{files}' GROUP BY key ORDER BY key").fetchall()
+    files = str(world.workspace.history_path / "customers-*.parquet")
+    rows = duckdb.execute(
+        f"SELECT key, count(*) FROM '{files}' GROUP BY key ORDER BY key"
+    ).fetchall()
     assert rows == [(f"Accounts:{number}", 2 if number == 2 else 1) for number in range(1, 6)]
 
 

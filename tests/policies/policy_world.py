@@ -11,14 +11,14 @@ import duckdb
 
 from policies.compile_python import PythonEvaluation
 from policies.compile_sql import compile_evaluation
-from policies.customer_facts import CustomerFacts
+from policies.customer_facts import CustomerFacts, with_groups
 from policies.inputs import EvidenceItem
 from policies.model import Policy
 from policies.moment import AsOf, SourceState
-from policies.vocabulary import SQL_TYPES, TABLES
+from policies.vocabulary import EVENTS, SQL_TYPES, TABLES
 
-FACTS = ("activities", "deals", "orders", "returns")
-ALL_COMPLETE = {fact: SourceState(complete=True) for fact in FACTS}
+FACTS = tuple(EVENTS)
+ALL_COMPLETE = {fact: SourceState(complete=True) for fact in (*FACTS, "people")}
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,8 @@ def duckdb_outcomes(
 ) -> tuple[dict[str, Outcome], dict[str, tuple[Any, ...]]]:
     """Findings and evidence by customer key, and the thresholds."""
     compiled = compile_evaluation(policy, as_of, sources)
-    connection.execute(compiled.inputs_sql)
+    for statement in compiled.inputs_statements:
+        connection.execute(statement)
     thresholds = {}
     for name, query in compiled.threshold_queries:
         row = connection.execute(query).fetchone()
@@ -97,7 +98,10 @@ def python_outcomes(
     """The same from the rows, in Python."""
     evaluation = PythonEvaluation(policy, as_of, sources)
     inputs = {}
-    for key, facts in customer_facts(connection).items():
+    everyone = customer_facts(connection)
+    if policy.group:
+        everyone = with_groups(everyone, as_of, policy.group)
+    for key, facts in everyone.items():
         values = evaluation.inputs(facts)
         if values is not None:
             inputs[key] = values
@@ -119,8 +123,9 @@ def customer_facts(connection: duckdb.DuckDBPyConnection) -> dict[str, CustomerF
     for fact in FACTS:
         for row in _rows(connection, fact):
             events[row["customer"]].setdefault(fact, []).append(row)
+    people = {row["id"]: row for row in _rows(connection, "people")}
     return {
-        row["key"]: CustomerFacts(row, events.get(row["key"], {}))
+        row["key"]: CustomerFacts(row, events.get(row["key"], {}), people.get(row["owner_id"]))
         for row in _rows(connection, "customers")
     }
 

@@ -62,7 +62,8 @@ rules:
 GENERATE = """
 CREATE MACRO u(i, salt) AS (hash(i * 7919 + salt) % 1000003) / 1000003.0;
 CREATE MACRO pick(i, salt, n) AS CAST(hash(i * 104729 + salt) % n AS BIGINT);
-INSERT INTO customers SELECT 'A:' || i, 'A', i, '客户 ' || i, NULL,
+INSERT INTO customers (key, object, id, name, owner_id, created_at, modified_at, owned_since, version, tags,
+  status, phone, email, country, region, industry, first_seen_on) SELECT 'A:' || i, 'A', i, '客户 ' || i, NULL,
   CASE WHEN pick(i, 1, 50) = 0 THEN NULL ELSE TIMESTAMP '$AS_OF' - to_seconds(pick(i, 2, 900) * 86400 + pick(i, 3, 4) * 1800) END,
   NULL,
   CASE WHEN pick(i, 4, 3) = 0 THEN NULL ELSE TIMESTAMP '$AS_OF' - to_seconds((pick(i, 5, 300) - 3) * 3600) END,
@@ -81,15 +82,17 @@ CREATE TABLE events AS SELECT i, j, i * 40 + j AS n,
       WHEN 0 THEN 86400 * [0, 20, 90, 180, 365, 730][1 + pick(i * 40 + j, 21, 6)] + [-3600, -1, 0, 1, 3600, 7200][1 + pick(i * 40 + j, 22, 6)]
       ELSE pick(i * 40 + j, 23, 900) * 86400 + pick(i * 40 + j, 24, 48) * 1800 END) AS moment
 FROM range($N) t(i), range(14) s(j) WHERE pick(i * 40 + j, 25, 3) = 0;
-INSERT INTO activities SELECT 'A:' || i, n, 's', moment,
+INSERT INTO activities (customer, id, source, happened_at, recorded_at, kind, direction, outcome, seconds, owner_id)
+  SELECT 'A:' || i, n, 's', moment,
   CASE pick(n, 30, 9) WHEN 0 THEN NULL WHEN 1 THEN TIMESTAMP '$AS_OF' + INTERVAL 1 SECOND ELSE moment END,
   'call', NULL, NULL, 60, NULL FROM events WHERE pick(i, 31, 4) > 0 AND j < 6;
-INSERT INTO orders SELECT 'A:' || i, n, 's', CASE WHEN pick(n, 38, 400) > 0 THEN moment END, moment, n,
+INSERT INTO orders (customer, id, source, happened_at, recorded_at, number, amount, currency) SELECT 'A:' || i, n, 's', CASE WHEN pick(n, 38, 400) > 0 THEN moment END, moment, n,
   CASE pick(n, 32, 400) WHEN 0 THEN NULL ELSE CAST(pick(n, 33, 40) * 25.0625 AS DECIMAL(18,4)) END,
   CASE pick(n, 34, $MIXED) WHEN 0 THEN 'EUR' ELSE 'CNY' END FROM events WHERE pick(i, 35, 4) > 0 AND j > 4;
-INSERT INTO returns SELECT 'A:' || i, n, 's', moment, NULL, n, CAST(pick(n, 36, 20) * 10.3333 AS DECIMAL(18,4)), 'CNY'
+INSERT INTO returns (customer, id, source, happened_at, recorded_at, number, amount, currency) SELECT 'A:' || i, n, 's', moment, NULL, n, CAST(pick(n, 36, 20) * 10.3333 AS DECIMAL(18,4)), 'CNY'
   FROM events WHERE j = 7 OR j = 8;
-INSERT INTO deals SELECT 'A:' || i, n, 's', moment, moment,
+INSERT INTO deals (customer, id, source, happened_at, recorded_at, closed_at, stage, state, amount, currency)
+  SELECT 'A:' || i, n, 's', moment, moment,
   CASE pick(n, 37, 3) WHEN 0 THEN NULL ELSE moment + to_seconds(pick(n, 38, 200) * 43200) END, NULL,
   CASE pick(n, 39, 80) WHEN 0 THEN NULL ELSE ['open', 'won', 'lost'][1 + pick(n, 40, 3)] END, 1, 'CNY'
   FROM events WHERE j IN (2, 9);

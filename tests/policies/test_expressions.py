@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from policies.expressions import Built, Defined, Scope, build
 from policies.metrics import FUNCTIONS, METRICS
-from policies.syntax import names_in
+from policies.syntax import names_in, tiers_in
 from policies.tree import (
     AllOf,
     AnyOf,
@@ -22,9 +22,11 @@ from policies.tree import (
     Never,
     Node,
     Not,
+    RowColumn,
     canonical,
     leaves,
     plain,
+    walk,
 )
 from policies.vocabulary import ATTRIBUTES, Type
 
@@ -33,6 +35,7 @@ SCOPE = Scope(
     defines={
         "won": Defined(build("orders_count() > 0", Scope()).node),
         "金额": Defined(build("orders_amount()", Scope(), condition=False).node),
+        "金额（万）": Defined(build("orders_amount()", Scope(), condition=False).node),
         "broken": Defined(None),
         "huge": Defined(Constant(value=True), size=4_999),
     },
@@ -46,6 +49,13 @@ def built(text: str) -> Built:
 
 def tree(text: str) -> Node:
     result = built(text)
+    assert result.complaints == ()
+    assert result.node is not None
+    return result.node
+
+
+def number(text: str) -> Node:
+    result = build(text, SCOPE, condition=False)
     assert result.complaints == ()
     assert result.node is not None
     return result.node
@@ -123,10 +133,10 @@ def test_the_language_reads(text: str) -> None:
         ("quintile(5) = 1", 0, "differs between customers"),
         ("quintile(region) = 1", 0, "region is no number"),
         ("quintile(quintile(open_deals)) = 1", 0, "cannot rank another rank"),
-        ("abc(open_deals, 2) = 'A'", 0, "abc takes one argument"),
+        ("abc(open_deals, 2) = 'A'", 0, "abc takes two shares or none"),
         ("never(region)", 0, "never takes a moment; region is text"),
         ("never()", 0, "never takes one argument"),
-        ("days_since() > 1", 0, "days_since takes a moment"),
+        ("days_since() > 1", 0, "days_since takes one argument"),
         ("days_since(open_deals) > 1", 0, "days_since takes a moment"),
         ("days_since(last_order_at, owned_since) > 1", 0, "the second moment is named"),
         ("days_since(owned_since, else: created_at) > 1", 0, "leave it out"),
@@ -137,21 +147,44 @@ def test_the_language_reads(text: str) -> None:
         ("open_deals() > 1", 0, "takes no brackets"),
         ("orders_count(0) > 1", 0, "a whole number of days"),
         ("orders_count(1.5) > 1", 0, "a whole number of days"),
-        ("orders_count(open_deals) > 1", 0, "a whole number of days"),
-        ("orders_count(1, 2) > 1", 0, "orders_count takes one argument"),
+        ("orders_count(-3) > 1", 0, "a whole number of days"),
+        ("orders_count('x') > 1", 13, "'x' is text, not a condition"),
+        ("orders_count(open_deals) > 1", 13, "about the customer, not about a row of orders"),
+        ("orders_count(1, 2) > 1", 16, "2 is a number, not a condition"),
         ("least(open_deals) > 1", 0, "two or more values"),
         ("least(open_deals, region) > 1", 0, "region is no number"),
         ("tags = 'x'", 0, "use has_tag('x')"),
+        ("open_deals > 1 且 won", 15, "write AND"),
+        ("open_deals 大于 1", 11, "write >"),
+        ("open_deals \u2212 1 > 2", 11, "write '-'"),
+        ("open_deals >\u00a01", 12, "full-width space"),
+        ("open\u200b_deals > 1", 4, "an invisible character"),
+        ("【open_deals】 > 1", 0, "write '('"),
+        ("days_since(last_order_at, else：owned_since) > 3", 30, "write ':'"),
+        ("open_deals := 1", 11, "':=' is not an operator"),
+        ("(1, else: 2) > 1", 1, "not allowed"),
+        ("least(open_deals, else: 2) > 1", 18, "a named argument has no place here"),
+        ("IF won THEN 1 ELSE 2 END > open_deals", 0, "write if(condition, a, b)"),
+        ("iif(won, 1, 2) > open_deals", 0, "write if(condition, a, b)"),
+        ("created_at > current_date", 0, "write today"),
+        ("created_at < today", 0, "use days_since(created_at)"),
+        ("greatest(last_order_at, today) > owned_since", 0, "use days_since(...)"),
+        ("*", 0, "is not allowed"),
+        ("()", 0, "is not allowed"),
+        ("[]", 0, "is not allowed"),
+        ("today", 0, "use days_since(...)"),
         ('status = "x"', 9, "single quotes: 'x'"),
         ("customers.status = 'x'", 0, "without a dot"),
-        ("status = NULL", 0, "use IS NULL"),
+        ("status = NULL", 9, "use IS NULL"),
         ("open_deals IS NULL", 0, "never blank"),
         ("has_tag('x') IS TRUE", 0, "only IS NULL"),
+        ("won OR orders_count(TRUE) = 3 OR quintile(FALSE) = 1", 20, "says nothing about a row"),
+        ("won OR has_tag(TRUE) OR NULL", 24, "NULL cannot be compared"),
         ("status IN (region)", 0, "a list of constants"),
         ("status IN ()", 0, "a list of constants"),
         ("status IN ('a', 3)", 0, "is compared with"),
         ("open_deals IN (SELECT 1)", 0, "a list of constants"),
-        ("open_deals > (SELECT 1)", 21, "sub-queries are not allowed"),
+        ("open_deals > (SELECT 1)", 14, "sub-queries are not allowed"),
         ("status LIKE 'x%'", 0, "LIKE is not allowed"),
         ("status || 'x' = 'y'", 0, "write OR"),
         ("open_deals % 2 = 0", 0, "% is not allowed"),
@@ -163,7 +196,7 @@ def test_the_language_reads(text: str) -> None:
         ("getenv('HOME') = 'x'", 0, "unknown function 'getenv'"),
         ("COLUMNS(*) > 1", 0, "unknown function 'COLUMNS'"),
         ("count(*) > 1", 0, "unknown function 'count'"),
-        ("EXISTS(SELECT 1)", 14, "sub-queries"),
+        ("EXISTS(SELECT 1)", 7, "sub-queries"),
         ("open_deals = 1; DROP TABLE x", 14, "';' is not allowed"),
         ("open_deals = 1 -- why", 13, "comments are not allowed"),
         ("open_deals = 1 && open_deals = 2", 15, "write AND"),
@@ -189,7 +222,7 @@ def test_the_language_reads(text: str) -> None:
         ("nix + 1 > 2", 0, "unknown name 'nix'"),
         ("-nix > 2", 1, "unknown name 'nix'"),
         ("least(nix, 1) > 2", 6, "unknown name 'nix'"),
-        ("orders_count(nix) > 2", 13, "unknown name 'nix'"),
+        ("orders_count(nix) > 2", 13, "unknown column 'nix' of orders"),
         ("days_since(nix) > 2", 11, "unknown name 'nix'"),
         ("never(nix)", 6, "unknown name 'nix'"),
         ("has_tag(nix)", 8, "unknown name 'nix'"),
@@ -222,6 +255,8 @@ def test_all_problems_of_a_condition_are_reported() -> None:
 
 def test_full_width_characters_inside_of_text_are_text() -> None:
     assert leaves(tree("status = '（“战略”）'")) == (Attribute("status"),)
+    assert leaves(tree("status = 'it''s （'")) == (Attribute("status"),)
+    assert tree('"金额（万）" > 3') == tree("金额 > 3")
 
 
 def test_a_name_whose_definition_is_wrong_is_not_reported_again() -> None:
@@ -232,24 +267,34 @@ def test_a_name_whose_definition_is_wrong_is_not_reported_again() -> None:
 def test_counting_from_nothing_starts_at_the_creation() -> None:
     node = tree("days_since(last_order_at) > 3")
     assert isinstance(node, Compare)
-    assert node.left == DaysSince(MetricValue("last_order_at"), Attribute("created_at"))
+    confirmed = RowColumn("orders", "confirmed")
+    moment = MetricValue("last_order_at", rows=confirmed)
+    assert node.left == DaysSince(moment, Attribute("created_at"))
 
 
 def test_parameters_and_definitions_are_resolved() -> None:
     assert tree("won AND open_deals > $天数") == AllOf(
         (
-            Compare(">", MetricValue("orders_count"), Constant(0)),
-            Compare(">", MetricValue("open_deals"), Constant(180)),
+            Compare(">", number("orders_count()"), Constant(0)),
+            Compare(">", number("open_deals"), Constant(180)),
         )
     )
     assert tree("NOT won OR last_order_at IS NULL") == AnyOf(
-        (Not(tree("won")), Never(MetricValue("last_order_at")))
+        (Not(tree("won")), Never(number("last_order_at")))
     )
+    parameter = next(item for item in walk(tree("open_deals > $天数")) if item == Constant(180))
+    assert isinstance(parameter, Constant)
+    assert parameter.name == "天数"
 
 
 def test_names_in_a_text_are_what_it_needs() -> None:
     assert names_in("won AND days_since(x) > 3") == {"won", "x"}
     assert names_in("won AND (") == set()
+    assert names_in("orders_count(30, confirmed AND amount > 3) > 1 OR csat(kind = 'x') > x") == {
+        "x"
+    }
+    assert tiers_in("tier = 'A' AND orders_count(tier('x') = 'B') > TIER('y')") == {"", "x", "y"}
+    assert tiers_in("region = 'x' AND has_tag('y')") == tiers_in("tier(") == set()
 
 
 def test_canonical_form_tells_constants_of_one_value_and_two_types_apart() -> None:
@@ -263,13 +308,16 @@ def test_canonical_form_tells_constants_of_one_value_and_two_types_apart() -> No
     assert plain(Decimal("1E+3")) == "1000"
 
 
-def test_every_name_of_the_vocabulary_can_be_used_and_is_labelled() -> None:
-    for column in ATTRIBUTES.values():
-        assert column.label("zh-CN") != column.label("en")
-        assert build(column.name, SCOPE, condition=False).node == Attribute(column.name)
+def test_every_name_of_the_vocabulary_can_be_used() -> None:
+    for name in ATTRIBUTES:
+        assert number(name) == Attribute(name)
     for metric in METRICS.values():
-        text = f"{metric.name}()" if metric.call else metric.name
-        assert build(text, SCOPE, condition=False).node == MetricValue(metric.name)
+        written = [f"{metric.name}()", f"{metric.name}(365)"] if metric.windowed else [metric.name]
+        for text in written:
+            leaf = number(text)
+            assert isinstance(leaf, MetricValue)
+            assert leaf.type is metric.type
+            assert leaf.label == text
     assert all(item.form.startswith(name) for name, item in FUNCTIONS.items())
 
 

@@ -15,7 +15,7 @@ from policies.model import Policy, Rule
 from policies.policy import parse_policy
 
 POLICY = """
-policy: 1
+policy: 2
 name: lifecycle
 protect:
   - {id: both, when: has_tag('a'), from: [void, tier]}
@@ -34,12 +34,16 @@ rules:
       - {name: hot, when: won_deals > 7, mark: {tag: hot}}
       - {name: mild, when: won_deals > 6}
   - {void: v3, reason: lost_contact, when: won_deals > 8, mark: {status: gone}, note: false}
+  - {pool: p1, when: won_deals > 9, mark: {tag: P1}, note: false}
+  - {cleanout: c1, when: won_deals > 10, mark: {tag: C1}, note: true}
+  - {void: v4, reason: no_intent, when: won_deals > 11, mark: {tag: V4}, note: false}
 """
 POLICIES = {
     "with status": parse_policy(POLICY),
     "tags alone": parse_policy(POLICY).without_status(),
 }
-TAGS = ("V1", "TA", "TB", "V2", "hot", "of somebody else")
+ORDER = {"void": 0, "cleanout": 1, "pool": 2}
+TAGS = ("V1", "TA", "TB", "V2", "hot", "P1", "C1", "V4", "of somebody else")
 STATUSES = (None, "void", "good", "gone", "new")
 
 
@@ -90,15 +94,20 @@ def effective_stage(policy: Policy, number: int, customer: Customer) -> int | No
     rule, stage = policy.rules[number], customer.stages[number]
     earlier = [
         place
-        for place in range(number)
-        if policy.rules[place].kind == "void" and (customer.stages[place] or 0) > 0
+        for place in range(len(policy.rules))
+        if order(policy, place) < order(policy, number) and (customer.stages[place] or 0) > 0
     ]
-    if rule.kind == "void" and earlier:
+    if rule.kind in ORDER and earlier:
         return 0
     if stage:
         found = rule.stages[stage - 1]
         return stage if rule.note or found.tag or found.status else 0
     return stage
+
+
+def order(policy: Policy, number: int) -> tuple[int, int]:
+    """Archived before offboarded before the pool, then as written; all else comes last."""
+    return ORDER.get(policy.rules[number].kind, 9), number
 
 
 def blocked_by(policy: Policy, rule: Rule, customer: Customer) -> int | None:
@@ -247,20 +256,22 @@ def test_sql_and_sentences_agree_on_small_worlds(name: str, people: list[Custome
 
 def test_every_kind_of_action_is_known_to_both() -> None:
     """The worlds are not empty of anything that a plan can say."""
-    nobody = (None,) * 5
-    plain = Customer((0,) * 5, (False, False), frozenset(), None, nobody, nobody)
-    inside = (1, 0, 0, 0, 0)
+    policy = POLICIES["with status"]
+    size, shields = len(policy.rules), len(policy.protections)
+    nobody, outside, free = (None,) * size, (0,) * size, (False,) * shields
+    plain = Customer(outside, free, frozenset(), None, nobody, nobody)
+    inside = (1, *outside[1:])
     ours = (Held(frozenset({"V1"}), "void", has_status=True, marker="M"), *nobody[1:])
     opened = (Episode("v1", "key 0"), *nobody[1:])
-    shown = Customer(inside, (False, False), frozenset({"V1"}), "void", opened, ours)
+    shown = Customer(inside, free, frozenset({"V1"}), "void", opened, ours)
     cases = {
-        "change": Customer(inside, (False, False), frozenset(), None, nobody, nobody),
-        "protected": Customer(inside, (True, False), frozenset(), None, nobody, nobody),
-        "undecided": Customer((None, 0, 0, 0, 0), (False,) * 2, frozenset(), None, nobody, nobody),
-        "foreign": Customer(inside, (False, False), frozenset({"V1"}), None, nobody, nobody),
-        "overruled": Customer(inside, (False, False), frozenset(), "void", opened, ours),
+        "change": Customer(inside, free, frozenset(), None, nobody, nobody),
+        "protected": Customer(inside, (True, *free[1:]), frozenset(), None, nobody, nobody),
+        "undecided": Customer((None, *outside[1:]), free, frozenset(), None, nobody, nobody),
+        "foreign": Customer(inside, free, frozenset({"V1"}), None, nobody, nobody),
+        "overruled": Customer(inside, free, frozenset(), "void", opened, ours),
     }
-    found = found_by_sql(POLICIES["with status"], [plain, shown, *cases.values()])
+    found = found_by_sql(policy, [plain, shown, *cases.values()])
     assert {place: action.status for (place, _), action in found.items()} == dict(
         enumerate(cases, start=2)
     )

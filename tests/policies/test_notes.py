@@ -1,24 +1,19 @@
-"""Notes and messages: what people read, in each language."""
+"""The note on a record: title, deciding facts, marker; dates and values, never day counts."""
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from string import Formatter
 
 import pytest
 
-from policies.inputs import EvidenceItem
-from policies.messages import (
-    catalogue,
-    evidence_phrase,
-    has_message,
-    language_names,
-    message,
-    value_text,
-)
-from policies.model import Rule, Stage
-from policies.notes import MAX_TITLE, render_note
+from policies.duration import Duration
+from policies.evidence import EvidenceItem
+from policies.model import KINDS, Rule, Stage
+from policies.notes import MAX_TITLE, counts_days, render_note
+from policies.process import Process, Todo
 from policies.template import TEMPLATE_NAMES
+from policies.vocabulary import LANGUAGES
 
 VOID = Rule("r-17", "void", (Stage("r-17", "t", None, None),), "lost_contact", True, None, "失联")
 TIER = Rule("价值", "tier", (Stage("A", "t", None, None),), note=True)
@@ -44,7 +39,7 @@ def test_a_void_note_in_chinese() -> None:
 
 def test_a_tier_note_in_english() -> None:
     assert render_note(TIER, "A", EVIDENCE[:1], language="en", marker="ABCDEFGH23") == (
-        "价值: A\nDeciding facts: last order 2025-03-02.\nRef ABCDEFGH23"
+        "价值: A\nDeciding facts: last order: 2025-03-02.\nRef ABCDEFGH23"
     )
 
 
@@ -52,7 +47,7 @@ def test_a_note_without_facts_keeps_title_and_marker() -> None:
     assert render_note(TIER, "A", (), language="en", marker="X") == "价值: A\nRef X"
 
 
-@pytest.mark.parametrize("language", ["zh-CN", "en"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_title_first_marker_last_and_no_rule_id(language: str) -> None:
     long = Rule("r-17", "void", VOID.stages, "no_intent", True, None, "长 \n" * 100)
     note = render_note(long, "r-17", EVIDENCE, language=language, marker="ABCDEFGH23")
@@ -60,7 +55,7 @@ def test_title_first_marker_last_and_no_rule_id(language: str) -> None:
     assert len(lines[0]) == MAX_TITLE
     assert lines[-1].endswith("ABCDEFGH23")
     assert "r-17" not in note
-    assert not re.search(r"\d+ ?(days ago|天前)", note)
+    assert not re.search(r"\d+ ?(days ago|天前|vor)", note)
 
 
 def test_a_value_with_line_breaks_cannot_forge_a_last_line() -> None:
@@ -70,79 +65,91 @@ def test_a_value_with_line_breaks_cannot_forge_a_last_line() -> None:
 
 
 def test_a_template_replaces_what_stands_between() -> None:
-    text = "{{ label }}|{{ stage }}|{{ reason }}|{{ facts }}|{{ title }}\n"
+    text = "{{ label }}|{{ stage }}|{{ reason }}|{{ facts }}|{{ title }}|{{ task }}\n"
     rule = Rule("r", "void", VOID.stages, "unqualified", True, text, "<b>")
     note = render_note(rule, "s", EVIDENCE[:1], language="en", marker="X")
     assert note == (
         "Archived: <b>\n"
-        "<b>|s|outside of the target profile|last order 2025-03-02|Archived: <b>\n"
+        "<b>|s|outside of the target profile|last order: 2025-03-02|Archived: <b>|\n"
         "Ref X"
     )
     assert all(f"{{{{ {name} }}}}" in text for name in TEMPLATE_NAMES)
 
 
-def test_catalogues_hold_the_same_keys_and_the_same_names() -> None:
-    names = {
-        language: {
-            key: {name for _, name, _, _ in Formatter().parse(text) if name}
-            for key, text in catalogue(language).items()
-        }
-        for language in language_names()
-    }
-    assert {"en", "zh-CN"} <= set(names)
-    assert all(found == names["en"] for found in names.values())
+def rule(kind: str, *stages: str, **more: object) -> Rule:
+    return Rule("r-17", kind, tuple(Stage(name, "t", None, None) for name in stages), **more)  # type: ignore[arg-type]
 
 
-def test_words_for_people_are_those_of_the_field() -> None:
-    words = {key: catalogue("zh-CN")[key] for key in ("kind.void", "status.undecided")}
-    assert words == {"kind.void": "作废", "status.undecided": "数据不足，未判断"}
-    assert catalogue("en")["status.undecided"] == "not enough data"
-    for language in language_names():
-        text = "\n".join(catalogue(language).values())
-        assert not re.search("缺陷|无价值|清退|defect|worthless", text)
+TITLES = {
+    "pool": (
+        "拟收回到公海：老",
+        "Due to return to the shared pool: 老",
+        "gemeinsamen Pool vorgesehen: 老",
+    ),
+    "task": ("待办：老", "Task: 老", "Aufgabe: 老"),
+    "void": ("作废：老", "Archived: 老", "Archivierung: 老"),
+    "cleanout": ("拟终止合作：老", "Offboarding proposed: 老", "Zusammenarbeit vorgeschlagen: 老"),
+    "defect": ("风险与服务：老", "Risk and service: 老", "Risiko und Service: 老"),
+    "tier": ("老：r-17", "老: r-17", "老: r-17"),
+}
 
 
-def test_an_unknown_language_speaks_english_and_an_unknown_key_shows_itself() -> None:
-    assert message("fr", "plan.none") == "Nothing to change."
-    assert message("en", "no.such.key", count=1) == "no.such.key"
-    assert message("en", "outcome.done") == "{count} done"
-    assert has_message("fr", "plan.none")
-    assert not has_message("en", "no.such.key")
+def titles(found: Rule, stage: str) -> list[str]:
+    notes = [render_note(found, stage, (), language=item, marker="X") for item in LANGUAGES]
+    return [note.split("\n")[0] for note in notes]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_its_title(kind: str) -> None:
+    found = titles(rule(kind, "r-17", label="老"), "r-17")
+    assert all(title.endswith(end) for title, end in zip(found, TITLES[kind], strict=True)), found
+
+
+def test_a_pool_note_names_the_pool() -> None:
+    found = titles(rule("pool", "华东公海", "公司公海", label="超期未成交"), "华东公海")
+    assert found == [
+        "拟收回到公海“华东公海”：超期未成交",
+        'Due to return to the shared pool "华东公海": 超期未成交',
+        "Rückgabe in den gemeinsamen Pool „华东公海“ vorgesehen: 超期未成交",
+    ]
 
 
 @pytest.mark.parametrize(
-    ("kind", "value", "text"),
+    ("axis", "words"),
     [
-        ("money", "1234567.5", "1,234,567.50"),
-        ("money", "-0.1234", "-0.1234"),
-        ("money", "3", "3.00"),
-        ("number", "1234.5", "1,234.5"),
-        ("number", "3", "3"),
-        ("integer", 1234, "1,234"),
-        ("boolean", True, "yes"),
-        ("text", "1234", "1234"),
-        ("date", "2025-03-02", "2025-03-02"),
-        ("text", None, "none"),
+        ("conduct", ["回款/合作风险：老", "Payment and cooperation risk: 老"]),
+        ("service", ["服务待改善：老", "Service recovery: 老"]),
     ],
 )
-def test_one_renderer_for_numbers_and_dates(
-    kind: str, value: str | int | bool | None, text: str
-) -> None:
-    assert value_text("en", kind, value) == text
+def test_the_two_axes_are_told_apart(axis: str, words: list[str]) -> None:
+    assert titles(rule("defect", "r-17", label="老", axis=axis), "r-17")[:2] == words
 
 
-def test_facts_have_labels_whatever_their_form() -> None:
-    phrases = {
-        name: evidence_phrase("en", EvidenceItem(name, "integer", 2, "known"))
-        for name in ("orders_count()", "orders_count(90)", "open_deals", "phone", "odd", "odd(3)")
-    }
-    assert phrases == {
-        "orders_count()": "orders 2",
-        "orders_count(90)": "orders in 90 days 2",
-        "open_deals": "open deals 2",
-        "phone": "phone 2",
-        "odd": "odd 2",
-        "odd(3)": "odd(3) 2",
-    }
-    missing = EvidenceItem("phone", "text", None, "missing")
-    assert evidence_phrase("zh-CN", missing) == "电话：数据不足"
+def test_a_task_note_says_what_is_to_be_done() -> None:
+    todo = Todo(("owner",), Duration(10, "workdays"), "唤醒\n回访")
+    found = rule("task", "r-17", label="老客户沉睡", process=Process(todo=todo))
+    note = render_note(found, "r-17", EVIDENCE[:1], language="zh-CN", marker="X")
+    assert note == "待办：老客户沉睡\n事项：唤醒 回访。\n依据：最近下单 2025-03-02。\n编号 X"
+    templated = dataclasses.replace(found, template="{{ task }}!")
+    note = render_note(templated, "r-17", (), language="de", marker="X")
+    assert note == "Aufgabe: 老客户沉睡\n唤醒 回访!\nRef X"
+
+
+def test_a_note_holds_no_figure_that_grows_by_itself() -> None:
+    growing = ("data_age('orders')", "open_deals_days(90)", "invoices_days_late(365)")
+    items = [EvidenceItem(name, "integer", 12, "known") for name in growing]
+    note = render_note(TIER, "A", [*items, EVIDENCE[0]], language="en", marker="X")
+    assert note == "价值: A\nDeciding facts: last order: 2025-03-02.\nRef X"
+    assert all(counts_days(name) for name in growing)
+    assert not counts_days("orders_count(365)")
+
+
+def test_a_german_note() -> None:
+    found = rule("void", "r-17", reason="lost_contact", label="Funkstille")
+    assert render_note(found, "r-17", EVIDENCE, language="de", marker="ABCDEFGH23") == (
+        "Archivierung: Funkstille\n"
+        "Grund: Kontakt verloren.\n"
+        "Ausschlaggebend: letzter Auftrag: 2025-03-02; letzter Kontakt: noch nie; "
+        "Auftragswert in 365 Tagen: 12.345,50; Telefon: keine Angabe; Schlagwort „重点“: nein.\n"
+        "Ref ABCDEFGH23"
+    )

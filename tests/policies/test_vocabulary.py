@@ -1,34 +1,61 @@
-"""The tables as data: types, names in two languages, and what a CRM forgets."""
+"""The tables and metrics as data: what they hold, and that they fit together."""
 
 from __future__ import annotations
 
-from policies.metrics import METRICS
-from policies.vocabulary import SQL_TYPES, TABLES, Type
+import pytest
 
-
-def test_every_table_and_column_is_named_in_two_languages() -> None:
-    for table in TABLES.values():
-        assert table.zh != table.en
-        assert all(column.label("zh-CN") != column.label("en") for column in table.columns)
+from policies.metrics import CLOCKS, METRICS, Aggregate, Metric
+from policies.vocabulary import (
+    ATTRIBUTES,
+    CUSTOMERS,
+    EVENTS,
+    OWNER_ATTRIBUTES,
+    SQL_TYPES,
+    TABLES,
+    Table,
+    Type,
+)
 
 
 def test_events_have_a_customer_and_two_clocks() -> None:
-    events = {name for name, table in TABLES.items() if table.is_event}
-    assert events == {"activities", "deals", "orders", "returns"}
-    for name in events:
-        names = set(TABLES[name].by_name)
-        assert names >= {"customer", "id", "source", "happened_at", "recorded_at"}
+    named = "activities deals quotes orders returns invoices complaints surveys contracts"
+    assert set(EVENTS) == set(named.split())
+    for table in EVENTS.values():
+        assert set(table.by_name) >= {"customer", "id", "source", "happened_at", "recorded_at"}
 
 
 def test_what_a_crm_forgets_is_marked() -> None:
-    changeable = {column.name for column in TABLES["customers"].columns if column.changeable}
-    named = "owner_id tags status phone email country region industry name"
+    changeable = {column.name for column in CUSTOMERS.columns if column.changeable}
+    named = (
+        "owner_id tags status phone email country region industry name party do_not_contact "
+        "attitude attitude_at group_key fields phone_valid email_valid"
+    )
     assert changeable == set(named.split())
-    assert TABLES["customers"].column("tags").type is Type.TAGS
+    assert CUSTOMERS.column("tags").type is Type.TAGS
 
 
-def test_metrics_stand_on_tables_and_types_have_sql() -> None:
-    assert {metric.fact for metric in METRICS.values()} <= set(TABLES)
+def test_the_owner_of_a_customer_can_be_asked_about() -> None:
+    assert set(ATTRIBUTES) == set(CUSTOMERS.usable) | set(OWNER_ATTRIBUTES)
+    assert not set(OWNER_ATTRIBUTES) & set(CUSTOMERS.by_name)
+
+
+def test_every_type_has_its_sql() -> None:
     assert set(SQL_TYPES) == set(Type)
-    assert METRICS["orders_count"].label("en", 30) == "orders in 30 days"
-    assert METRICS["orders_count"].label("zh-CN", 30) == "近30天订单数"
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
+def test_what_a_column_says_of_others_exists(table: Table) -> None:
+    for column in table.columns:
+        if column.settled_by:
+            assert table.column(column.settled_by).type is Type.MOMENT
+            assert column.before in column.values
+        assert column.blank is None or column.type is Type.BOOLEAN
+
+
+@pytest.mark.parametrize("metric", METRICS.values(), ids=lambda metric: metric.name)
+def test_a_metric_stands_on_a_table_and_its_columns(metric: Metric) -> None:
+    fact, value = metric.fact, metric.value
+    assert fact in EVENTS
+    assert {metric.clock, metric.after} <= {"", *CLOCKS}
+    if metric.aggregate is Aggregate.SUM and value.isidentifier():
+        assert EVENTS[fact].column(value).type is metric.type

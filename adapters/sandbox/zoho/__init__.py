@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from adapters.sandbox.zoho.catalogue import CATALOGUE, Field, with_fields
+from adapters.sandbox.zoho.catalogue import Field, with_fields
 from adapters.sandbox.zoho.faults import Fault, Faults
+from adapters.sandbox.zoho.modules import CATALOGUE
 from adapters.sandbox.zoho.people import NewUser
 from adapters.sandbox.zoho.server import Behaviour, ZohoSandbox
 from adapters.sandbox.zoho.settings import Credentials, Limits, Quirks

@@ -156,6 +156,7 @@ def _field(kind: Module, field: Field) -> dict[str, Any]:
             "web_update": writable,
         },
         "pick_list_values": options,
+        "formula": {"return_type": field.returns} if field.returns else None,
         "unique": {},
         "lookup": {"module": {"api_name": target}, "api_name": None} if target else {},
         "history_tracking": None,

@@ -9,9 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from adapters.sandbox.zoho.catalogue import CATALOGUE, Catalogue
+from adapters.sandbox.zoho.catalogue import Catalogue
 from adapters.sandbox.zoho.clock import OrgClock, utc_now
 from adapters.sandbox.zoho.database import FIRST_ID, Database
+from adapters.sandbox.zoho.modules import CATALOGUE
 from adapters.sandbox.zoho.people import NewUser, People
 from adapters.sandbox.zoho.records import Record, Records
 from adapters.sandbox.zoho.tags import Tags

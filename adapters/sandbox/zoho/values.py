@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
@@ -11,7 +11,8 @@ from adapters.sandbox.zoho.records import reference_id
 from adapters.sandbox.zoho.replies import Refusal, invalid_data, mandatory
 from adapters.sandbox.zoho.service import Service
 
-NUMBERS = {"currency": (int, float), "double": (int, float), "integer": (int,)}
+REAL = (int, float)
+NUMBERS = {"currency": REAL, "double": REAL, "percent": REAL, "integer": (int,)}
 TEXTS = {"text", "textarea", "phone", "email", "website", "picklist"}
 
 
@@ -43,8 +44,9 @@ def check_value(service: Service, field: Field, value: Any, path: str) -> None:
     if field.data_type in TEXTS and len(value) > field.length:
         raise invalid_data({"maximum_length": field.length, **where})
     if field.data_type == "picklist" and service.quirks.picklist_checked:
-        if value not in field.options:
-            raise invalid_data({"supported_values": list(field.options), **where})
+        _check_options(field, [value], where)
+    elif field.data_type == "multiselectpicklist" and service.quirks.picklist_checked:
+        _check_options(field, value, where)
     elif field.data_type == "datetime":
         _check_moment(service, value, where)
     elif field.data_type == "date":
@@ -62,7 +64,14 @@ def _has_type(field: Field, value: Any) -> bool:
         return isinstance(value, bool)
     if field.data_type in {"lookup", "ownerlookup"}:
         return isinstance(value, Mapping | str | int)
+    if field.data_type == "multiselectpicklist":
+        return isinstance(value, list)
     return isinstance(value, str)
+
+
+def _check_options(field: Field, values: Iterable[Any], where: Mapping[str, Any]) -> None:
+    if any(value not in field.options for value in values):
+        raise invalid_data({"supported_values": list(field.options), **where})
 
 
 def _check_moment(service: Service, value: str, where: Mapping[str, Any]) -> None:

@@ -146,6 +146,8 @@ def test_modules_and_fields_are_described(call: Call) -> None:
     assert {option["actual_value"] for option in status["pick_list_values"]} >= {"Void", "作废"}
     assert status["operation_type"]["api_update"] is True
     assert fields["Modified_Time"]["operation_type"]["api_update"] is False
+    assert fields["Credit_Left"]["formula"] == {"return_type": "currency"}
+    assert fields["Channels"]["json_type"] == "jsonarray"
     assert fields["Parent_Account"]["lookup"]["module"]["api_name"] == "Accounts"
     assert call("GET", "/settings/fields").json()["code"] == "REQUIRED_PARAM_MISSING"
     assert call("GET", "/settings/fields?module=No").json()["code"] == "INVALID_MODULE"

@@ -22,6 +22,7 @@ from adapters.sandbox.zoho import (
 Call = Callable[..., requests.Response]
 Start = Callable[..., ZohoSandbox]
 NOBODY = "5725767000000999999"
+CHANNELS = ["Direct", "Dealer", "Online", "Tender"]
 
 
 @pytest.fixture
@@ -119,6 +120,9 @@ def test_a_record_in_a_process_refuses_writes(
         ("Employees", True, {"expected_data_type": "integer"}),
         ("Annual_Revenue", "1.5", {"expected_data_type": "currency"}),
         ("Rating", "Boiling", {"supported_values": ["Hot", "Warm", "Cold"]}),
+        ("Channels", ["Dealer", "Fax"], {"supported_values": CHANNELS}),
+        ("Channels", "Dealer", {"expected_data_type": "multiselectpicklist"}),
+        ("Discount", "5", {"expected_data_type": "percent"}),
         ("Owner", {"id": NOBODY}, {}),
         ("Owner", 1.5, {"expected_data_type": "ownerlookup"}),
         ("Parent_Account", {"id": NOBODY}, {}),
@@ -144,6 +148,8 @@ def test_bad_values_are_named_and_nothing_is_written(
         ("Calls", "Call_Start_Time", "2026-12-01T10:00:00", "INVALID_DATA"),
         ("Calls", "Call_Start_Time", "2026-12-01T10:00:00+08:00", "SUCCESS"),
         ("Calls", "Description", None, "SUCCESS"),
+        ("Accounts", "Channels", ["Online", "Dealer"], "SUCCESS"),
+        ("Accounts", "Strategic", True, "SUCCESS"),
     ],
 )
 def test_values_are_checked_by_type(
@@ -158,6 +164,7 @@ def test_values_are_checked_by_type(
 def test_picklists_may_take_any_text(start: Start, connect: Any, accounts: list[str]) -> None:
     call = connect(start(Behaviour(quirks=Quirks(picklist_checked=False))))
     assert put(call, {"id": accounts[0], "Rating": "Boiling"}).status_code == 200
+    assert put(call, {"id": accounts[0], "Channels": ["Fax"]}).status_code == 200
 
 
 def test_booleans_are_checked_where_the_catalogue_has_them(clock: Any, connect: Any) -> None:

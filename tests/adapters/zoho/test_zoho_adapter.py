@@ -62,6 +62,10 @@ ACCOUNT_FIELDS = [
     field("Tag", "text", json_type="jsonarray"),
     field("Modified_Time", "datetime", read_only=True),
     field("Score", "formula", operation_type={"api_update": False}),
+    field("Left", "formula", formula={"return_type": "currency"}, read_only=True),
+    field("Visits", "rollup_summary", rollup_summary={"return_type": "integer"}, read_only=True),
+    field("Channels", "multiselectpicklist", formula=None, rollup_summary=None),
+    field("Where", "address"),
     field("Amount", "currency", field_read_only=None, pick_list_values=[]),
     field(
         "Customer_Status",
@@ -81,7 +85,8 @@ def test_fields_are_described_once(wire: Any, zoho: ZohoAdapter) -> None:
     wire.always(200, {"fields": [field("Subject")]})
     schema = zoho.describe()
     assert zoho.describe() is schema
-    assert set(schema.objects) == {"Accounts", "Sales_Orders", "Calls", "users"}
+    there = ("Accounts", "Deals", "Quotes", "Sales_Orders", "Invoices", "Cases", "Calls", "Events")
+    assert set(schema.objects) == {*there, "users"}
     fields = {each.name: each for each in schema.objects["Accounts"].fields}
     assert [(name, each.type, each.writable) for name, each in fields.items()] == [
         ("id", "text", False),
@@ -89,6 +94,10 @@ def test_fields_are_described_once(wire: Any, zoho: ZohoAdapter) -> None:
         ("Tag", "tags", False),
         ("Modified_Time", "datetime", False),
         ("Score", "other", False),
+        ("Left", "money", False),
+        ("Visits", "integer", False),
+        ("Channels", "text", True),
+        ("Where", "other", True),
         ("Amount", "money", True),
         ("Customer_Status", "choice", True),
     ]
@@ -96,12 +105,7 @@ def test_fields_are_described_once(wire: Any, zoho: ZohoAdapter) -> None:
     assert schema.objects["Accounts"].incremental
     assert not schema.objects["Calls"].incremental
     assert not schema.objects["users"].deletions
-    assert [seen.query["module"] for seen in wire.seen] == [
-        "Accounts",
-        "Deals",
-        "Sales_Orders",
-        "Calls",
-    ]
+    assert [seen.query["module"] for seen in wire.seen] == ["Accounts", "Contacts", *there[1:]]
 
 
 def test_trouble_with_the_description_is_an_error(wire: Any, zoho: ZohoAdapter) -> None:
@@ -125,7 +129,9 @@ def test_the_default_mapping_is_sound_and_fits_into_one_call_an_object() -> None
         default_mapping("zoho"), "mapping.yaml", zone="Asia/Shanghai", status_field="Status_X"
     )
     assert compiled.customer_objects == ("Accounts",)
-    assert compiled.objects_of("activities") == ("Calls",)
+    assert compiled.objects_of("activities") == ("Calls", "Events", "Quotes")
+    asked = {name: len({*shape.fields, "Modified_Time"}) for name, shape in compiled.shapes.items()}
+    assert max(asked.values()) <= 50
 
 
 CONFIG = """\

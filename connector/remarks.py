@@ -1,0 +1,86 @@
+"""What there is to say about a policy beside its decisions: how it is read, what of it is kept and
+not carried out, what its calendar does not know, and whether it still is what was signed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+from connector.policy_fit import uncovered_years
+from connector.workspace import replace_file
+from policies.messages import message
+from policies.model import Policy
+from policies.process import Process
+from policies.signature import (
+    SIGNOFF_FILE,
+    Signature,
+    differences,
+    read_signature,
+    sign,
+    signature_text,
+)
+from policies.signoff import difference_text
+
+
+def read_signed(policy_path: Path) -> Signature | None:
+    """Who signed the policy, from `signoff.yaml` beside it. Raises `FileProblems`."""
+    path = policy_path.with_name(SIGNOFF_FILE)
+    return read_signature(path.read_bytes(), path.name) if path.exists() else None
+
+
+def sign_policy(policy: Policy, policy_path: Path, name: str, day: date) -> Signature:
+    """Note beside the policy who agreed to it as it stands, and when."""
+    signed = sign(policy, name, day)
+    replace_file(policy_path.with_name(SIGNOFF_FILE), signature_text(signed).encode())
+    return signed
+
+
+def policy_remarks(policy: Policy, policy_path: Path, language: str, today: date) -> list[str]:
+    """One line each, in the language."""
+    return [
+        *(message(language, "policy.warning", problem=problem) for problem in policy.warnings),
+        *_unfinished(policy, language),
+        *_calendar(policy, language, today),
+        *_signed(policy, policy_path, language),
+    ]
+
+
+def process_words(process: Process | None) -> tuple[str, ...]:
+    """The process words that a rule has."""
+    if process is None:
+        return ()
+    names = ("tell", "wait", "cancel", "extend", "act", "review", "revisit", "todo")
+    return tuple(name for name in names if getattr(process, name))
+
+
+def _unfinished(policy: Policy, language: str) -> Iterator[str]:
+    for rule in policy.rules:
+        words = list(process_words(rule.process))
+        if any(stage.fields for stage in rule.stages):
+            words.append("mark.field")
+        if words:
+            shown = ", ".join(words)
+            yield message(language, "policy.marks_only", rule=rule.id, words=shown)
+    kept = [f"pools.{pool.name}.unclaimed" for pool in policy.pools if pool.unclaimed]
+    kept += ["limits.backlog"] if policy.limits.backlog else []
+    if kept:
+        yield message(language, "policy.kept", words=", ".join(kept))
+
+
+def _calendar(policy: Policy, language: str, today: date) -> Iterator[str]:
+    years = uncovered_years(policy, today)
+    if years:
+        separator = message(language, "list.separator")
+        yield message(language, "policy.calendar", years=separator.join(map(str, years)))
+
+
+def _signed(policy: Policy, policy_path: Path, language: str) -> Iterator[str]:
+    signed = read_signed(policy_path)
+    changed = differences(policy, signed) if signed else ()
+    if signed and changed:
+        separator = message(language, "note.separator")
+        texts = separator.join(difference_text(item, language) for item in changed)
+        yield message(
+            language, "policy.differs", name=signed.name, day=signed.on, differences=texts
+        )

@@ -1,0 +1,107 @@
+"""Decisions for the customers of a case file by the Python back end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cached_property
+
+from policies.cases import CaseCustomer, CaseFile
+from policies.compile_python import Explanation, PythonEvaluation
+from policies.customer_facts import CustomerFacts, InputValues, with_groups
+from policies.errors import FileProblems, Problem
+from policies.model import Policy
+from policies.tree import Rank, RankKind
+from policies.validation import nearest
+from policies.written import full_text
+
+Breaks = Mapping[str, Sequence[Decimal | int | None]]
+_SIZES = {RankKind.QUINTILE: 4, RankKind.ABC: 2}
+
+
+@dataclass(frozen=True)
+class Decided:
+    """One customer: the stage of each rule and whether each protection holds, by name.
+
+    A customer that did not exist yet has no decision at all.
+    """
+
+    customer: CaseCustomer
+    answers: Mapping[str, int | None] = field(default_factory=dict)
+    explanation: Explanation | None = None
+
+
+class CaseRun:
+    """One file under one policy (with the parameters of the file already set)."""
+
+    def __init__(self, policy: Policy, file: CaseFile) -> None:
+        self.policy = policy
+        self.file = file
+        self._evaluation = PythonEvaluation(policy, file.as_of, file.sources)
+
+    @cached_property
+    def _inputs(self) -> list[InputValues | None]:
+        facts = customer_facts(self.file, self.policy)
+        return [self._evaluation.inputs(facts[who.row["key"]]) for who in self.file.customers]
+
+    @cached_property
+    def thresholds(self) -> Breaks:
+        """Those that the file gives; over its own customers where it gives none."""
+        population = [values for values in self._inputs if values is not None]
+        found = dict(self._evaluation.thresholds(population))
+        return found | given_thresholds(self.file, self._evaluation.plan.ranks)
+
+    def answers(self) -> list[Mapping[str, int | None]]:
+        """Findings alone, for each customer of the file in its order."""
+        rules = [rule.id for rule in self.policy.rules]
+        shields = [item.id for item in self.policy.protections]
+        answers: list[Mapping[str, int | None]] = []
+        for values in self._inputs:
+            if values is None:
+                answers.append({})
+                continue
+            stages, holds = self._evaluation.findings(values, self.thresholds)
+            pairs = [*zip(rules, stages, strict=True), *zip(shields, holds, strict=True)]
+            answers.append(dict(pairs))
+        return answers
+
+    def decided(self) -> list[Decided]:
+        """Findings with their evidence."""
+        result: list[Decided] = []
+        pairs = zip(self.file.customers, self._inputs, self.answers(), strict=True)
+        for customer, values, answers in pairs:
+            said = values and self._evaluation.explain(values, self.thresholds)
+            result.append(Decided(customer, answers, said or None))
+        return result
+
+
+def customer_facts(file: CaseFile, policy: Policy) -> dict[str, CustomerFacts]:
+    """What the Python back end wants to know of each customer, by its key."""
+    people = {row["id"]: row for row in file.people}
+    own = {
+        who.row["key"]: CustomerFacts(who.row, who.events, people.get(who.row["owner_id"]))
+        for who in file.customers
+    }
+    return with_groups(own, file.as_of, policy.group)
+
+
+def given_thresholds(file: CaseFile, ranks: Sequence[Rank]) -> dict[str, tuple[Decimal | int, ...]]:
+    """The thresholds of the file by the place of their rank. Raises `FileProblems`."""
+    texts = {"".join(full_text(rank).split()): place for place, rank in enumerate(ranks)}
+    found: dict[str, tuple[Decimal | int, ...]] = {}
+    problems: list[Problem] = []
+    for given in file.thresholds:
+        place = texts.get("".join(given.text.split()))
+        if place is None:
+            message = f"no condition asks for {given.text}"
+            hint = nearest(given.text, map(full_text, ranks))
+            problems.append(Problem(file.file, given.line, given.column, message, hint))
+        elif len(given.breaks) != _SIZES[ranks[place].kind]:
+            message = f"{given.text} has {_SIZES[ranks[place].kind]} thresholds"
+            problems.append(Problem(file.file, given.line, given.column, message))
+        else:
+            found[f"t_{place}"] = given.breaks
+    if problems:
+        raise FileProblems(problems)
+    return found

@@ -1,0 +1,159 @@
+"""Facts in words: the label of an input, a value as people read it, a condition on rows.
+
+Dates stay ISO; figures are grouped as the language does it, whatever the system's settings are.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from functools import cache, lru_cache
+from typing import Protocol
+
+from policies.messages.catalogue import grouped, message
+from policies.metrics import METRICS
+from policies.tree import plain
+from policies.vocabulary import ATTRIBUTES, TABLES, Type
+
+Scalar = str | int | bool | None
+
+# The names that leaves of a condition have, `MetricValue.label` and its like.
+_METRIC = re.compile(r"(\w+)(?:\((?:(\d+)(?:, (?=.)|(?=\)$)))?(.*)\))?", re.DOTALL)
+_QUOTED = re.compile(r"(has_tag|field|data_age)\('(.*)'\)", re.DOTALL)
+_TOKEN = re.compile(r"'(?:[^']|'')*'|\w+|\s+|[<>]=?|<>|.", re.DOTALL)
+_KEYWORDS = frozenset(
+    {"and", "or", "not", "in", "is", "null", "between", "true", "false", "today", "backfilled"}
+)
+_FUNCTIONS = frozenset({"days_since", "days_until", "workdays_since", "least", "greatest"})
+
+
+class EvidenceLike(Protocol):
+    """One fact that a rule looked at, whoever stores it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def value(self) -> Scalar: ...
+    @property
+    def state(self) -> str: ...
+
+
+def value_text(language: str, kind: str, value: Scalar) -> str:
+    """A value as people read it: dates in ISO form, figures grouped as the language does it."""
+    if value is None:
+        return message(language, "value.none")
+    if isinstance(value, bool):
+        return message(language, "value.yes" if value else "value.no")
+    if isinstance(value, int):
+        return grouped(language, f"{value:,}")
+    if kind in {Type.MONEY, Type.NUMBER}:
+        return _decimal_text(language, Decimal(value), money=kind == Type.MONEY)
+    return value
+
+
+def _decimal_text(language: str, value: Decimal, *, money: bool) -> str:
+    places = len(plain(value).partition(".")[2])
+    return grouped(language, f"{value:,.{max(places, 2) if money else places}f}")
+
+
+def evidence_phrase(language: str, item: EvidenceLike) -> str:
+    """One fact in words: what it is and its value, `never`, or that nobody can tell."""
+    return _phrase(language, item.name, item.type, item.value, item.state)
+
+
+@lru_cache(maxsize=8_192, typed=True)  # dates, counts and names come again in thousands of notes
+def _phrase(language: str, name: str, kind: str, value: Scalar, state: str) -> str:
+    label = input_label(language, name)
+    if state == "missing":
+        return message(language, "fact.missing", label=label)
+    if state == "never":
+        key = "fact.never" if kind == Type.DATE and _is_metric(name) else "fact.blank"
+        return message(language, key, label=label)
+    text = closed_value_text(language, "customers", name, value) if name in ATTRIBUTES else None
+    text = text or value_text(language, kind, value)
+    return message(language, "fact.known", label=label, value=text)
+
+
+def _is_metric(name: str) -> bool:
+    return name.partition("(")[0] in METRICS
+
+
+def closed_value_text(language: str, table: str, column: str, value: Scalar) -> str | None:
+    """The word for one of the values that a column can have, if it is one of those."""
+    found = TABLES[table].by_name.get(column)
+    known = found is not None and value in found.values
+    return message(language, f"value.{table}.{column}.{value}") if known else None
+
+
+@cache
+def input_label(language: str, name: str) -> str:
+    """The label of an input by the name that it has in a policy; an unknown name is its own."""
+    if name in ATTRIBUTES:
+        return message(language, f"column.{name}")
+    quoted = _QUOTED.fullmatch(name)
+    if quoted:
+        return _quoted_label(language, quoted[1], quoted[2])
+    call = _METRIC.fullmatch(name)
+    if not call or call[1] not in METRICS:
+        return name
+    label = metric_label(language, call[1], int(call[2]) if call[2] else None)
+    if not call[3]:
+        return label
+    condition = condition_words(language, METRICS[call[1]].fact, call[3])
+    return message(language, "fact.where", label=label, condition=condition)
+
+
+def _quoted_label(language: str, function: str, name: str) -> str:
+    if function == "has_tag":
+        return message(language, "fact.tag", tag=name)
+    if function == "field":
+        return message(language, "fact.field", field=name)
+    return message(language, "fact.data_age", table=table_label(language, name))
+
+
+def table_label(language: str, table: str) -> str:
+    """What a facts table is called; an unknown one is its own label."""
+    return message(language, f"table.{table}") if table in TABLES else table
+
+
+def metric_label(language: str, name: str, days: int | None = None) -> str:
+    """What a metric or formula is called, over a window if there is one."""
+    label = message(language, f"{'metric' if name in METRICS else 'formula'}.{name}")
+    return message(language, "fact.window", label=label, days=days) if days else label
+
+
+def column_label(language: str, table: str, column: str) -> str:
+    """What a column is called: of customers and their owners, or of an event table."""
+    return message(
+        language, f"column.{column}" if table == "customers" else f"column.{table}.{column}"
+    )
+
+
+def condition_words(language: str, table: str, text: str) -> str:
+    """A condition on rows with the words of the language for columns, values and AND, OR, NOT."""
+    column, words = "", []
+    for token in _TOKEN.findall(text):
+        name = token.lower()
+        if token.startswith("'"):
+            words.append(_literal(language, table, column, token))
+            continue
+        column = name if name in TABLES[table].usable else column
+        words.append(_word(language, table, token))
+    return "".join(words)
+
+
+def _word(language: str, table: str, token: str) -> str:
+    name = token.lower()
+    if name in TABLES[table].usable:
+        return column_label(language, table, name)
+    if name in _KEYWORDS:
+        return message(language, f"word.{name}")
+    return message(language, f"function.{name}") if name in _FUNCTIONS else token
+
+
+def _literal(language: str, table: str, column: str, token: str) -> str:
+    text = token[1:-1].replace("''", "'")
+    quoted = message(language, "word.quoted", text=text)
+    return closed_value_text(language, table, column, text) or quoted

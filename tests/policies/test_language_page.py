@@ -1,0 +1,100 @@
+"""The page of the language: its policies, conditions and cases run, by both back ends alike."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from policies.moment import AsOf
+from policies.policy import parse_policy
+from policies.vocabulary import EVENTS, LANGUAGES, Type
+from tests.policies.policy_world import (
+    ALL_COMPLETE,
+    Outcome,
+    add_customer,
+    duckdb_outcomes,
+    insert,
+    new_world,
+    python_outcomes,
+)
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "policies.md").read_text("utf-8")
+POLICIES = re.findall(r"```yaml\n(policy: 2\n.*?)```", PAGE, re.DOTALL)
+CONDITIONS = [
+    line
+    for block in re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
+    for line in block.splitlines()
+]
+AS_OF = AsOf.midnight(date(2026, 6, 1), "Asia/Shanghai")
+FIELDS = {"Credit_Limit": Type.MONEY}
+
+
+@cache
+def small_world() -> duckdb.DuckDBPyConnection:
+    """Twelve customers, the n-th with n rows in each facts table."""
+    connection = new_world()
+    for number in range(12):
+        key = f"A:{number}"
+        born = datetime(2022, 1, 1) + timedelta(days=130 * number)  # noqa: DTZ001 - UTC, as staged
+        add_customer(
+            connection,
+            key,
+            created_at=born,
+            owned_since=born,
+            first_seen_on=date(2022, 1, 1),
+            region=("华东", "华南", None)[number % 3],
+            tags=["战略客户", "key-account"] if number == 11 else [],
+            owner_id="wang" if number % 2 else None,
+            phone_valid=number % 2 == 0,
+            email_valid=False,
+            fields={"Credit_Limit": str(number * 10_000)},
+        )
+        for fact, table in EVENTS.items():
+            extra = {"amount": number * 100, "currency": "CNY"} if "amount" in table.by_name else {}
+            extra |= {"due_on": date(2026, 1, 1)} if fact == "invoices" else {}
+            for nth in range(number):
+                happened = datetime(2026, 5, 1) - timedelta(days=90 * nth)  # noqa: DTZ001
+                insert(connection, fact, customer=key, id=str(nth), happened_at=happened, **extra)
+    insert(connection, "people", id="wang", active=True)
+    return connection
+
+
+PULLED = {fact: replace(state, pulled_at=AS_OF.moment) for fact, state in ALL_COMPLETE.items()}
+
+
+def outcomes(text: str) -> dict[str, Outcome]:
+    policy = parse_policy(text, fields=FIELDS)
+    by_sql, _ = duckdb_outcomes(small_world(), policy, AS_OF, PULLED)
+    by_python, _ = python_outcomes(small_world(), policy, AS_OF, PULLED)
+    assert by_sql == by_python
+    return by_sql
+
+
+@pytest.mark.parametrize("text", POLICIES)
+def test_a_policy_of_the_page_decides_about_somebody(text: str) -> None:
+    found = outcomes(text)
+    assert len(found) == 12
+    assert any(stage for outcome in found.values() for stage in outcome.stages)
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_a_condition_of_the_page_can_be_decided(condition: str) -> None:
+    text = (
+        "policy: 2\nname: one\ncalendar: {holidays: CN}\nrules:\n"
+        "- {tier: t, bands: [{name: A, when: \"abc(orders_amount()) = 'A'\"}]}\n"
+        f'- {{task: x, when: "{condition}"}}\n'
+    )
+    found = {outcome.stages[1] for outcome in outcomes(text).values()}
+    assert found - {None}, "nobody is decided"
+
+
+def test_the_page_shows_policies_conditions_and_every_language() -> None:
+    assert len(POLICIES) >= 2
+    assert len(CONDITIONS) >= 10
+    assert all(f"`{language}`" in PAGE for language in LANGUAGES)

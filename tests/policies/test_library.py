@@ -1,0 +1,73 @@
+"""The policies that come with the product, and the examples of the documentation."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from policies.guards import GUARD_IDS
+from policies.policy import library_names, library_policy, library_text, load_policy
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "docs" / "examples" / "manufacturer.yaml"
+# What reaches a customer in a data-access answer must not insult.
+INSULTS = re.compile(
+    r"缺陷|无价值|清退|垃圾|劣质|worthless|useless|defective|no-value|junk", re.IGNORECASE
+)
+
+
+@pytest.mark.parametrize("name", library_names())
+def test_a_policy_of_the_library_is_written_in_the_present_version(name: str) -> None:
+    policy = library_policy(name)
+    assert policy.warnings == ()
+    assert policy.limits.share is not None
+    assert all(stage.tag or stage.when for rule in policy.rules for stage in rule.stages)
+
+
+@pytest.mark.parametrize("name", library_names())
+def test_every_threshold_but_half_a_year_is_called_a_default(name: str) -> None:
+    lines = library_text(name).splitlines()
+    start = lines.index("params:") + 1
+    params = [line for line in lines[start:] if line.startswith("  ")]
+    params = params[: next((n for n, line in enumerate(lines[start:]) if line[:1] != " "), None)]
+    assert params
+    for line in params:
+        half_a_year = re.search(r": 180 # ", line)
+        assert half_a_year or re.search(r"# (default|默认值)", line), line
+
+
+@pytest.mark.parametrize(
+    "text", [*(library_text(name) for name in library_names()), EXAMPLE.read_text("utf-8")]
+)
+def test_no_word_insults(text: str) -> None:
+    assert INSULTS.findall(text) == []
+
+
+def test_the_example_of_a_manufacturer_loads_with_all_its_parts() -> None:
+    policy = load_policy(EXAMPLE)
+    assert policy.warnings == ()
+    assert policy.sources == ("library/b2b-manufacturing@1.yaml", "manufacturer.yaml")
+    assert {rule.kind for rule in policy.rules} == {"pool", "task", "void", "defect", "tier"}
+    assert policy.managed_tags >= {
+        "即将收回",
+        "待唤醒",
+        "待作废",
+        "回款风险",
+        "服务待改善",
+        "客户A",
+    }
+    assert [stage.name for stage in policy.rule("超期未成交").stages] == ["华东公海", "公司公海"]
+    ids = {item.id for item in policy.protections}
+    assert {"战略客户", "接手保护期", "有未结账款或报价", *GUARD_IDS} - ids == {"our-complaint"}
+    assert "key-account" not in ids
+    assert policy.calendar is not None
+    assert policy.timezone == "Asia/Shanghai"
+    assert policy.limits.backlog is not None
+
+
+def test_the_example_can_be_set_from_outside() -> None:
+    usual, shorter = load_policy(EXAMPLE), load_policy(EXAMPLE, {"no_deal_days": "60"})
+    assert usual.hash != shorter.hash
+    assert shorter.params["no_deal_days"] == 60

@@ -1,0 +1,384 @@
+"""Findings about policies that load: what hardly anybody can have meant, with its position."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from policies.errors import Problem
+from policies.lint import lint
+from policies.moment import SourceState
+from policies.policy import library_names, library_policy, load_policy, parse_policy
+from policies.signature import sign
+
+HEAD = "policy: 2\nname: p\n"
+ALL = {"orders": SourceState(complete=True), "activities": SourceState(complete=True)}
+
+
+def findings(text: str) -> list[str]:
+    """Without the one about the sign-off."""
+    policy = parse_policy(HEAD + text)
+    signed = sign(policy, "Wang", date(2026, 6, 1))
+    return [_plain(problem) for problem in lint(policy, signed=signed)]
+
+
+def _plain(problem: Problem) -> str:
+    return str(problem).removeprefix("policy.yaml:")
+
+
+def task(when: str) -> list[str]:
+    return findings(f'rules:\n  - {{task: t, when: "{when}", mark: {{tag: t}}}}\n')
+
+
+def void(when: str, kind: str = "void: v, reason: no_intent") -> list[str]:
+    return findings(f'rules:\n  - {{{kind}, when: "{when}", mark: {{tag: t}}}}\n')
+
+
+def test_a_plain_policy_has_no_findings() -> None:
+    assert task("orders_count(365) > 3 AND region = 'x'") == []
+
+
+@pytest.mark.parametrize("name", library_names())
+def test_the_library_has_no_findings_but_what_is_left_to_the_client(name: str) -> None:
+    if name.startswith("starter"):
+        policy = library_policy(name)
+    else:
+        text = "rules:\n  - {task: t, when: open_deals > 7, mark: {tag: t}}\n"
+        policy = parse_policy(f"{HEAD}extends: library/{name}\n{text}")
+    assert lint(policy, signed=sign(policy, "Wang", date(2026, 6, 1))) == ()
+
+
+def test_a_condition_that_can_never_hold_names_the_parts_that_clash() -> None:
+    assert task("region = 'x' AND orders_count() > 5 AND orders_count() < 3") == [
+        "4:39: this condition can never hold: nobody is in 't' - "
+        "together impossible: orders_count() > 5 and orders_count() < 3"
+    ]
+    assert task("complaints_open < 0") == [
+        "4:22: this condition can never hold: nobody is in 't' - impossible: complaints_open < 0"
+    ]
+
+
+def test_a_condition_that_always_holds() -> None:
+    assert task("complaints_open >= 0") == [
+        "4:22: this condition always holds: every customer is in 't' - give it a limit"
+    ]
+    assert task("has_tag('a') OR NOT has_tag('a')") == [
+        "4:31: this condition always holds: every customer is in 't' - give it a limit"
+    ]
+
+
+def test_parts_that_decide_nothing() -> None:
+    assert task("region = 'x' AND complaints_open >= 0") == [
+        "4:39: this part always holds: complaints_open >= 0 - delete it, or correct it"
+    ]
+    assert task("region = 'x' AND (open_deals > 3 OR region = 'y')") == [
+        "4:22: this part can never hold: region = 'y' - delete it, or correct it"
+    ]
+
+
+def test_bands_that_take_nobody() -> None:
+    text = """\
+rules:
+  - tier: w
+    bands:
+      - {name: A, when: orders_count() > 3}
+      - {name: B, when: orders_count() > 5}
+      - {name: D, when: orders_count() <= 3}
+      - {name: C, when: else}
+"""
+    hint = "the bands above take them all - put it higher, or narrow the bands above"
+    assert findings(text) == [
+        f"4:11: nobody is left for 'C' of 'w': {hint}",
+        f"7:25: nobody is left for 'B' of 'w': {hint}",
+    ]
+
+
+def test_an_exit_that_is_contained_in_an_earlier_one() -> None:
+    text = """\
+rules:
+  - {pool: p, when: days_since(last_followup_at) > 90 AND open_deals = 0, mark: {tag: p}}
+  - {void: v, reason: no_intent, when: open_deals = 0, mark: {tag: v}}
+  - {cleanout: never, when: open_deals < 0, mark: {tag: c}}
+  - {cleanout: other, when: open_deals > 3, mark: {tag: d}}
+"""
+    assert [item for item in findings(text) if "never hold" not in item] == [
+        "4:12: whoever is in 'p' is in 'v' too, which comes first - "
+        "'p' never acts: narrow 'v', or delete one of the two"
+    ]
+
+
+def test_protections_that_protect_nobody_or_everybody() -> None:
+    text = """\
+protect:
+  - {id: a, when: region = 'x', from: [cleanout]}
+  - {id: b, when: open_deals >= 1, from: [void]}
+  - {id: c, when: open_deals > 7, from: [void]}
+  - {id: d, when: open_deals < 0, from: [void]}
+rules:
+  - {void: v, reason: no_intent, when: open_deals > 1, mark: {tag: v}}
+  - {void: never, reason: no_intent, when: open_deals < 0, mark: {tag: w}}
+  - tier: t
+    bands: [{name: A, when: else}]
+"""
+    found = findings(text)
+    assert "4:10: 'a' protects from cleanout, and no rule is of that kind - " in found[0]
+    assert [item for item in found if "everybody" in item] == [
+        "9:12: everybody in 'v' is protected by 'b' - "
+        "the rule never acts: narrow the protection, or leave the kind out of from:"
+    ]
+    assert any("nobody is in 'd'" in item for item in found)
+
+
+def test_a_protection_from_tiers_that_take_everybody_is_fine() -> None:
+    text = """\
+protect:
+  - {id: a, when: region = 'x', from: [tier]}
+rules:
+  - tier: t
+    bands: [{name: A, when: else}]
+"""
+    assert findings(text) == []
+
+
+def test_names_that_nothing_uses() -> None:
+    text = """\
+params: {used: 3, spare: 4}
+define: {busy: open_deals > $used, idle: open_deals = 0}
+rules:
+  - {task: t, when: busy, mark: {tag: t}}
+"""
+    assert findings(text) == [
+        "3:19: nothing uses the parameter 'spare' - delete it",
+        "4:36: nothing uses the definition 'idle' - delete it",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("bands", "clean"),
+    [
+        ("{name: A, when: orders_count() > 3}, {name: C, when: else, mark: {tag: c}}", False),
+        ("{name: A, when: orders_count() > 3}, {name: C, when: else, mark: {status: c}}", False),
+        ("{name: A, when: orders_count() > 3}, {name: C, when: else}", True),
+        ("{name: A, when: days_since(last_order_at) < 3}, {name: C, when: else, mark: {tag: c}}",
+         False),
+        ("{name: N, when: days_since(created_at) < 30}, {name: C, when: else, mark: {tag: c}}",
+         True),
+        ("{name: N, when: days_since(first_order_at) < 30}, {name: C, when: else, mark: {tag: c}}",
+         True),
+        ("{name: N, when: 'days_since(greatest(owned_since, created_at)) < 30'}, "
+         "{name: C, when: else, mark: {tag: c}}", False),
+    ],
+)  # fmt: skip
+def test_new_customers_in_the_last_band(bands: str, clean: bool) -> None:
+    found = findings(f"rules:\n  - tier: t\n    bands: [{bands}]\n")
+    assert [item.partition(" - ")[0] for item in found] == (
+        [] if clean else ["4:11: customers of last week fall into 'C' of 't'"]
+    )
+
+
+def test_numbers_that_nobody_signed() -> None:
+    policy = parse_policy(
+        HEAD + "params: {days: 3}\nrules:\n"
+        "  - {task: t, when: days_since(owned_since) > $days AND open_deals > 7, mark: {tag: t}}\n"
+    )
+    (problem,) = lint(policy)
+    assert str(problem) == (
+        "policy.yaml:3:10: nobody has signed off the numbers here (2) - "
+        "let the client confirm it: highseas policy signoff"
+    )
+    signed = sign(policy, "Wang", date(2026, 6, 1))
+    assert lint(policy, signed=signed) == ()
+    older = replace(signed, hash="x", thresholds={"days": "4"})
+    assert [_plain(item).partition(" - ")[0] for item in lint(policy, signed=older)] == [
+        "3:10: the number 'days' is 3, signed off was 4",
+        "5:12: the number 't #1' (7) is newer than the sign-off",
+    ]
+    gone = replace(signed, hash="x", thresholds={**signed.thresholds, "old": "1"})
+    assert lint(policy, signed=gone) == ()
+
+
+def test_an_unsigned_number_of_a_pool_is_found_there() -> None:
+    policy = parse_policy(
+        HEAD + "pools:\n  big: {when: open_deals > 7}\n  rest: {when: else}\n"
+        "rules:\n  - {pool: p, when: has_tag('x'), mark: {tag: t}}\n"
+    )
+    signed = replace(sign(policy, "Wang", date(2026, 6, 1)), hash="x", thresholds={})
+    assert [_plain(item).partition(" (")[0] for item in lint(policy, signed=signed)] == [
+        "4:3: the number 'big #1'"
+    ]
+
+
+def test_a_policy_without_numbers_needs_no_sign_off() -> None:
+    policy = parse_policy(HEAD + "rules:\n  - {task: t, when: has_tag('x'), mark: {tag: t}}\n")
+    assert lint(policy) == ()
+
+
+def test_what_no_case_covers() -> None:
+    policy = parse_policy(
+        HEAD + "protect:\n  - {id: p, when: has_tag('x'), from: [task]}\n"
+        "rules:\n  - {task: t, when: open_deals > 7, mark: {tag: t}}\n"
+    )
+    signed = sign(policy, "Wang", date(2026, 6, 1))
+    assert [_plain(item) for item in lint(policy, signed=signed, untested=["t", "p"])] == [
+        "4:10: no case covers 'p' - add a customer with expect: {p: ...} to a file in cases/",
+        "6:12: no case covers 't' - add a customer with expect: {t: ...} to a file in cases/",
+    ]
+
+
+def test_facts_that_nobody_pulls() -> None:
+    policy = parse_policy(
+        HEAD + "rules:\n"
+        "  - {task: t, when: orders_count() > 7 AND surveys_count() > 3 AND has_tag('x'), "
+        "mark: {tag: t}}\n"
+    )
+    signed = sign(policy, "Wang", date(2026, 6, 1))
+    assert [_plain(item) for item in lint(policy, signed=signed, sources=ALL)] == [
+        "4:44: 't' reads surveys_count, and surveys are not pulled - "
+        "map them in highseas.yaml, or leave them out of the rule"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "when", "expected"),
+    [
+        ("pool: p", "days_since(last_activity_at) > 30", "use last_followup_at"),
+        ("pool: p", "activities_count(30) = 0", "use followups_count"),
+        (
+            "void: v, reason: no_intent",
+            "days_since(last_followup_at) > 30",
+            "use last_response_at or last_order_at",
+        ),
+        ("defect: d, axis: conduct", "returns_count(365, fault = 'ours') > 3", "use fault = 'th"),
+        ("defect: d, axis: conduct", "complaints_count(365) > 3", "add the condition fault = 'the"),
+        ("defect: d, axis: service", "invoices_overdue > 3", "set axis: conduct"),
+        ("task: t", "rate(orders_count(), returns_count(), min_n: 3) > 1", "ask for 5 at least"),
+        (
+            "task: t",
+            "activities_count(365, kind = 'call' AND kind = 'mail') > 3",
+            "activities_count asks for rows by itself",
+        ),
+    ],
+)
+def test_facts_that_do_not_belong_here(kind: str, when: str, expected: str) -> None:
+    (found,) = void(when, kind)
+    assert expected in found
+
+
+@pytest.mark.parametrize(
+    ("kind", "when"),
+    [
+        ("pool: p", "days_since(last_followup_at) > 30"),
+        ("defect: d, axis: conduct", "returns_count(365, fault = 'theirs') > 3"),
+        ("defect: d, axis: conduct", "returns_count(365, fault <> 'ours') > 3"),
+        ("defect: d, axis: conduct", "complaints_count(365, fault IN ('theirs')) > 3"),
+        ("defect: d, axis: conduct", "complaints_open > 3"),
+        ("defect: d, axis: conduct", "invoices_overdue > 3"),
+        ("defect: d, axis: service", "complaints_count(365) > 3"),
+        ("task: t", "open_deals_age_mean > 30"),
+        ("task: t", "rate(orders_count(), returns_count()) > 1"),
+        ("task: t", "orders_count(365, amount > 100) > 3"),
+    ],
+)
+def test_facts_that_do_belong_here(kind: str, when: str) -> None:
+    assert void(when, kind) == []
+
+
+def test_a_rate_of_few_cases_in_a_protection() -> None:
+    text = """\
+protect:
+  - {id: p, when: "rate(orders_count(), returns_count(), min_n: 2) > 1", from: [task]}
+rules:
+  - {task: t, when: open_deals > 7, mark: {tag: t}}
+"""
+    assert [item.partition(" - ")[0] for item in findings(text)] == [
+        "4:58: a rate of 2 or more cases says little"
+    ]
+
+
+def test_the_rates_in_the_bands_of_a_tier_are_named_there_only() -> None:
+    text = """\
+protect:
+  - {id: p, when: "tier = 'A'", from: [task]}
+rules:
+  - {task: t, when: open_deals > 7, mark: {tag: t}}
+  - tier: w
+    bands: [{name: A, when: "rate(orders_count(), returns_count(), min_n: 2) > 1"}]
+"""
+    assert [item.partition(":")[0] for item in findings(text)] == ["8"]
+
+
+def test_parts_of_pools_and_definitions_are_found_where_they_stand() -> None:
+    text = """\
+define:
+  wide: narrow OR region = 'y'
+  narrow: complaints_open >= 0 AND region = 'x'
+pools:
+  east: {when: open_deals > 1 AND quotes_valid >= 0}
+  west: {when: quotes_valid > 0 AND region = 'q'}
+  rest: {when: else}
+rules:
+  - {pool: p, when: wide AND has_tag('x'), mark: {tag: p}}
+"""
+    assert findings(text) == [
+        "5:11: this part always holds: complaints_open >= 0 - delete it, or correct it",
+        "7:35: this part always holds: quotes_valid >= 0 - delete it, or correct it",
+    ]
+
+
+def test_a_pool_rule_for_nobody_at_all() -> None:
+    text = """\
+pools:
+  west: {when: region = 'q'}
+  rest: {when: else}
+rules:
+  - {pool: p, when: open_deals < 0, mark: {tag: p}}
+"""
+    (found,) = findings(text)
+    assert found.startswith("7:21: this condition can never hold: nobody is in 'p' - ")
+
+
+def test_terms_of_scores_are_found_where_they_stand() -> None:
+    text = """\
+scores:
+  value:
+    terms:
+      - {when: open_deals > 2 OR complaints_open >= 0, points: 5}
+rules:
+  - {task: t, when: value > 3, mark: {tag: t}}
+"""
+    (found,) = findings(text)
+    assert found.startswith("6:16: this condition always holds")
+
+
+def test_what_an_extended_policy_says_is_found_in_its_own_file(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text(
+        HEAD + "params: {a: 1, spare: 2}\ndefine: {many: complaints_open >= 0}\nrules:\n"
+        "  - {task: t, when: many AND open_deals > $a, mark: {tag: t}}\n",
+        "utf-8",
+    )
+    path = tmp_path / "policy.yaml"
+    path.write_text("policy: 2\nname: own\nextends: base.yaml\nparams: {a: 5, b: 2}\n", "utf-8")
+    policy = load_policy(path)
+    signed = sign(policy, "Wang", date(2026, 6, 1))
+    found = [str(item).partition(" - ")[0] for item in lint(policy, signed=signed)]
+    assert found == [
+        "base.yaml:4:16: this part always holds: complaints_open >= 0",
+        "policy.yaml:4:16: nothing uses the parameter 'b'",
+    ]
+    (unsigned,) = [item for item in lint(policy) if "signed" in item.message]
+    assert (unsigned.file, unsigned.line) == ("policy.yaml", 4)
+
+
+def test_a_policy_without_its_files_has_findings_at_the_top() -> None:
+    policy = replace(
+        parse_policy(HEAD + "rules:\n  - {task: t, when: complaints_open < 0, mark: {tag: t}}\n"),
+        documents={},
+    )
+    found = lint(policy, untested=["t"])
+    assert {str(item).partition(" - ")[0] for item in found} == {
+        "p:1:1: no case covers 't'",
+        "p:1:1: this condition can never hold: nobody is in 't'",
+    }

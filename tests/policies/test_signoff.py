@@ -1,0 +1,331 @@
+"""The policy statement: what it says in three languages, and what differs from what was signed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from policies.errors import FileProblems
+from policies.model import Policy, Rule
+from policies.policy import library_names, library_text, parse_policy
+from policies.signoff import (
+    Signature,
+    difference_text,
+    differences,
+    read_signature,
+    render_signoff,
+    sign,
+    signature_text,
+    thresholds,
+)
+from policies.vocabulary import LANGUAGES
+
+POLICY = """
+policy: 2
+name: 华东|制造
+language: zh-CN
+params: {quiet_days: 180, no_deal_days: 90, strict: true, label: x}
+calendar: {holidays: CN, freeze: [春节 -5..+7, quarter-end -5..0, 2026-12-24..2027-01-06]}
+money: {base: CNY, rates: [{date: 2026-01-01, currency: EUR, rate: 7.8}]}
+group: [orders, invoices]
+clocks: {response: direction = 'theirs' AND seconds >= 60}
+define:
+  won: orders_count() > 0 OR active_contracts > 0
+protect:
+  - {id: 战略客户, when: has_tag('战略客户') OR tier = 'A', from: [pool, void, cleanout]}
+  - {id: 接手保护期, when: days_since(owned_since) < 30, from: [pool]}
+pools:
+  华东公海: {when: region = '华东', unclaimed: {after: 15 workdays, move_to: 公司公海}}
+  公司公海: {when: else}
+rules:
+  - tier: 分层
+    bands:
+      - {name: A, when: orders_amount(365) > 100000, mark: {tag: 甲}}
+      - {name: B, when: else}
+  - pool: 超期未成交
+    when: NOT won AND days_since(owned_since) >= $no_deal_days
+    mark:
+      tag: 即将收回
+      status: 待收回
+      field: {收回日期: $act_date, 原因: 超期, 天数: 90, 自动: true}
+    tell:
+      - {at: start, to: owner}
+      - {left: 4 workdays, to: [owner, manager], text: '请跟进 {{ label }}'}
+    wait: 7 workdays
+    cancel: days_since(last_response_at) < 7
+    extend: {times: 1, days: 15, approve: manager}
+    act: {return: auto, reason: 超期未成交, open_records: move}
+    note: false
+  - task: 老客户沉睡
+    when: won AND days_since(last_order_at) > greatest($quiet_days, 2 * order_interval_median)
+    todo: {to: owner, due: 10 workdays, text: 唤醒回访, unless: do_not_contact}
+  - void: 失联
+    reason: lost_contact
+    when: attempts_unanswered(180) >= 5
+    mark: {tag: 待作废}
+    act: {archive: review}
+    review: [owner, manager]
+    revisit: {every: 180 days}
+  - defect: 回款风险
+    axis: conduct
+    when: NOT won OR on_time_rate(365) < 0.6
+    mark: {tag: 回款关注}
+limits:
+  owner: {share: 5%, count: 5, per: week}
+  total: 3%
+  rules: {失联: 20}
+  backlog: {wave: 50, order: oldest}
+"""
+PLAIN = """
+policy: 2
+name: plain
+rules:
+  - task: call
+    label: call again
+    when: phone_valid
+    todo: {to: owner, due: 3 days, text: call}
+"""
+# Words that people would read about themselves in an answer to their request.
+INSULTS = re.compile(
+    "缺陷客户|无价值|清退|垃圾|worthless|defective|junk|bad customer|wertlos|mangelhaft",
+    re.IGNORECASE,
+)
+
+
+@pytest.fixture(scope="module")
+def policy() -> Policy:
+    return parse_policy(POLICY, "policy.yaml")
+
+
+def every_policy() -> list[tuple[str, str]]:
+    return [(name, library_text(name)) for name in library_names()] + [("own", POLICY)]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("name", "text"), every_policy(), ids=lambda value: str(value)[:30])
+def test_every_policy_of_the_library_reads_as_a_statement(
+    name: str, text: str, language: str
+) -> None:
+    loaded = parse_policy(text, f"{name}.yaml")
+    for signed in (None, sign(loaded, "Li", date(2026, 11, 22))):
+        page = render_signoff(loaded, language, signed=signed)
+        assert page.startswith("# ")
+        assert page.endswith(f"`{loaded.hash}`\n")
+        assert "{" not in page
+        assert not re.search(r"\b(prose|signoff|metric|column|formula|kind|guard)\.\w", page)
+        assert not INSULTS.search(page)
+        assert "\n\n\n" not in page
+        for rule in loaded.rules:
+            assert rule.title in page
+        for value in loaded.params:
+            assert value in page
+
+
+def test_the_chinese_statement_says_it_in_whole_sentences(policy: Policy) -> None:
+    page = render_signoff(policy, "zh-CN", signed=None)
+    for fragment in (
+        "# 华东\\|制造：制度说明",
+        "尚未签署",
+        "- 公海：找出应收回到公海、交由其他同事跟进的客户。",
+        "- **战略客户**：有标签“战略客户”，或客户分层“分层”为“A”。不适用：公海、作废、终止合作。",
+        "- **接手保护期**：现负责人接手日期距今不足 **30** 天。不适用：公海。",
+        "本工具自带，不能关闭：",
+        "### 超期未成交（公海）",
+        "- 现负责人接手日期距今至少 **90** 天（no_deal_days）",
+        "1. **华东公海**：地区为“华东”；**15** 个工作日内无人领取的，转入“公司公海”。",
+        "1. **公司公海**：其余客户。",
+        "处理：加上标签“即将收回”、状态改为“待收回”、"
+        "字段“收回日期”写为“处理日期”（本版本尚不写入）、"
+        "字段“原因”写为“超期”（本版本尚不写入）、字段“天数”写为“90”（本版本尚不写入）、"
+        "字段“自动”写为“是”（本版本尚不写入）。",
+        "本版本只写入标记和备注，这些步骤由人执行",
+        "- 还剩 **4** 个工作日时通知负责人、上级主管：“请跟进 〈label〉”。",
+        "- 等待 **7** 个工作日，从通知送达起算。",
+        "- 期间若客户最近回应（从未有过则取创建日期）距今不足 **7** 天，则取消。",
+        "- 上级主管可批准延长，最多 **1** 次，每次 **15** 天。",
+        "- 期满后收回到公海，原因：超期未成交。",
+        "- 未完成的商机、任务和联系人一并转移。",
+        "- 期满后由人逐个决定是否作废。",
+        "- 请负责人在 **10** 个工作日内完成：“唤醒回访”；若客户不愿被联系则不做。",
+        "- 每 **180** 天回访一次。",
+        "- 须经负责人、上级主管确认。",
+        "原因：失联。",
+        "满足以下任一项的客户：",
+        "### 回款风险（风险与服务：回款/合作风险）",
+        "| no_deal_days | **90** | 现负责人接手日期距今至少 **90** 天（no_deal_days） | 默认值",
+        "| strict | **true** | 参数 | 默认值，待签署 |",
+        "| 接手保护期 #1 | **30** | 现负责人接手日期距今不足 **30** 天 |",
+        "- 客户回应：发起方 = 客户 且 时长（秒） >= **60**。",
+        "- 以下期间不处理客户：春节前 5 天至后 7 天；季末前 5 天至当天；2026-12-24 至 2027-01-06。",
+        "- 汇率：1 EUR = 7.8 CNY（自 2026-01-01 起）。",
+        "- 同一集团成员的应收单、订单合并计算。",
+        "- 每次最多变更 **3**% 的客户。",
+        "- 每位负责人每周最多变更 **5** 个客户，且不超过 **5**% 的客户。",
+        "- 规则“失联”：每次最多变更 **20** 个客户。",
+        "- 首次运行时分批处理：每位负责人每周 **50** 个客户，时间最早的优先。",
+        "## 如何提出异议",
+        "- 姓名：\uff3f",
+    ):
+        assert fragment in page
+
+
+def test_the_english_and_german_statements_say_the_same(policy: Policy) -> None:
+    english = render_signoff(policy, "en", signed=None)
+    german = render_signoff(policy, "de", signed=None)
+    for fragment in (
+        "the day its owner took over is less than **30** days ago. Not touched by: shared pool.",
+        'class of "分层" is "A"',
+        "People carry out".lower(),
+        "- One run changes at most **3** % of the customers.",
+    ):
+        assert fragment in english
+    for fragment in (
+        "Übernahme durch den Betreuer vor weniger als **30** Tagen.",
+        "- Wartezeit: **7** Arbeitstage ab Zustellung der Nachricht.",
+        "- Ein Lauf ändert höchstens **3** % der Kunden.",
+        "1 EUR = 7,8 CNY (ab 2026-01-01)",
+    ):
+        assert fragment in german
+
+
+def test_a_small_policy_says_what_it_does_not_have() -> None:
+    small = parse_policy(PLAIN, "policy.yaml")
+    page = render_signoff(small, "en", signed=None)
+    for fragment in (
+        "This policy adds no protection of its own.",
+        "Applies when: its phone number is valid.",
+        "Nothing is marked.",
+        "This policy has no thresholds to choose.",
+        "This policy has no calendar of workdays.",
+        "Amounts in different currencies are not added up",
+        "This policy sets no limits of its own.",
+    ):
+        assert fragment in page
+    assert "always on" not in page
+    gone = replace(small, rules=(*small.rules, Rule("gone", "retired", ())))
+    assert "gone" not in render_signoff(gone, "en", signed=None)
+
+
+def test_a_pool_without_pools_and_a_calendar_without_freezes_are_told() -> None:
+    text = PLAIN + "calendar: {holidays: DE-BY}\nmoney: {base: EUR}\n"
+    text = text.replace(
+        "  - task: call",
+        "  - pool: back\n    mark: {tag: b}\n    when: phone_valid\n  - task: call",
+    )
+    page = render_signoff(parse_policy(text, "policy.yaml"), "de", signed=None)
+    assert "Feiertagen von DE-BY" in page
+    assert "### back (gemeinsamer Pool)" in page
+    assert "Kurse:" not in page
+    pools = "pools: {all: {when: else}}\n"
+    page = render_signoff(parse_policy(text + pools, "policy.yaml"), "de", signed=None)
+    assert "1. **all**: alle übrigen Kunden." in page
+
+
+def test_thresholds_are_the_parameters_and_the_unnamed_numbers(policy: Policy) -> None:
+    found = {item.name: item.value for item in thresholds(policy)}
+    assert found == {
+        "quiet_days": "180",
+        "no_deal_days": "90",
+        "strict": "true",
+        "label": "x",
+        "接手保护期 #1": "30",
+        "分层 #1": "365",
+        "分层 #2": "100000",
+        "超期未成交 #1": "7",
+        "老客户沉睡 #1": "2",
+        "失联 #1": "5",
+        "回款风险 #1": "365",
+        "回款风险 #2": "365",
+        "回款风险 #3": "0.6",
+    }
+
+
+def test_a_signature_survives_its_file(policy: Policy) -> None:
+    signature = sign(policy, "王 五: #1", date(2026, 11, 22))
+    text = signature_text(signature)
+    assert read_signature(text) == signature
+    assert "王 五" in text
+    assert differences(policy, signature) == ()
+    page = render_signoff(policy, "zh-CN", signed=signature)
+    assert "> 已由王 五: #1于 2026-11-22 签署，内容与签署时一致。" in page
+    assert "| quiet_days | **180** |" in page
+    assert page.count("已签署 |") == len(thresholds(policy))
+
+
+def changed(old: str, new: str) -> Policy:
+    assert old in POLICY
+    return parse_policy(POLICY.replace(old, new), "policy.yaml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("quiet_days: 180", "quiet_days: 120", "阈值“quiet_days”：签署时为 180，现为 120"),
+        (") < 30", ") < 60", "阈值“接手保护期 #1”：签署时为 30，现为 60"),
+        ("2 * order_interval", "order_interval", "阈值“老客户沉睡 #1”：签署时为 2，现为 无"),
+        ("greatest($quiet_days", "greatest(170", "阈值“老客户沉睡 #2”：签署时为 无，现为 2"),
+        ("待作废", "已作废", "规则“失联”已修改"),
+        ("void: 失联", "void: 失联二", "规则“失联”已删除"),
+        ("void: 失联", "void: 失联二", "规则“失联二”为新增"),
+        ("has_tag('战略客户')", "has_tag('大客户')", "保护“战略客户”已修改"),
+        ("total: 3%", "total: 4%", "上限已修改"),
+        ("春节 -5..+7", "春节 -5..+8", "工作日历已修改"),
+    ],
+)
+def test_what_differs_from_what_was_signed_is_named(
+    policy: Policy, old: str, new: str, expected: str
+) -> None:
+    signature = sign(policy, "Li", date(2026, 11, 22))
+    now = changed("失联", "失联二") if new == "void: 失联二" else changed(old, new)
+    texts = [difference_text(item, "zh-CN") for item in differences(now, signature)]
+    assert expected in texts
+    assert expected in render_signoff(now, "zh-CN", signed=signature)
+
+
+def test_a_changed_threshold_says_what_was_signed(policy: Policy) -> None:
+    signature = sign(policy, "Li", date(2026, 11, 22))
+    now = changed("quiet_days: 180", "quiet_days: 120, added: 3")
+    page = render_signoff(now, "en", signed=signature)
+    assert "but the policy has changed since" in page
+    assert "| signed as 180 |" in page
+    assert "| new, to be signed |" in page
+
+
+def test_only_a_newer_language_is_a_difference_too(policy: Policy) -> None:
+    signature = replace(sign(policy, "Li", date(2026, 11, 22)), hash="0" * 64)
+    found = differences(policy, signature)
+    assert [difference_text(item, "en") for item in found] == [
+        "the policy language has a newer version"
+    ]
+
+
+def test_layout_alone_is_no_difference(policy: Policy) -> None:
+    signature = sign(policy, "Li", date(2026, 11, 22))
+    assert differences(changed("[orders, invoices]", "[ invoices,  orders ]"), signature) == ()
+
+
+GOOD = signature_text(Signature("Li", date(2026, 11, 22), "ab", {"a": "1"}, {}))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("signoff: 1", "signoff: 2", "this is no sign-off that this program reads"),
+        (GOOD, "[]", "this is no sign-off that this program reads"),
+        ("name: Li\n", "", "the key 'name' is missing"),
+        ("name: Li", "name: 1", "expected text"),
+        ("a: '1'", "a: 1", "expected names with texts"),
+        ("parts: {}", "parts: 3", "expected names with texts"),
+        ("2026-11-22", "2026-11-31", "expected a date"),
+        ("'2026-11-22'", "5", "expected a date"),
+    ],
+)
+def test_a_broken_signature_is_refused_with_its_place(old: str, new: str, message: str) -> None:
+    assert old in GOOD
+    with pytest.raises(FileProblems, match=r"signoff\.yaml:\d+:\d+: ") as error:
+        read_signature(GOOD.replace(old, new))
+    assert message in str(error.value)
+    assert "highseas policy signoff" in error.value.hint
