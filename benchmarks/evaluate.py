@@ -175,6 +175,8 @@ def _show_metrics(connection: duckdb.DuckDBPyConnection, compiled: CompiledEvalu
     """The product's inputs under the names that the hand-written SQL uses."""
     columns = ["key", "h AS known"]
     for item in compiled.plan.inputs:
+        if not item.available:
+            continue
         name = by_hand.NAMES[item.name]
         columns.append(f"{item.column} AS {name}")
         if item.currency:

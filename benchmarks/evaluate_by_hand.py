@@ -35,6 +35,8 @@ NAMES = {
     "open_deals": "open_deals",
     "won_deals": "won_deals",
     "has_tag('key-account')": "key_account",
+    "returns_open": "returns_open",
+    "orders_in_warranty": "in_warranty",
 }
 _DAY = "DATE '2026-11-22'"
 _QUIET = f"({_DAY} - coalesce(last_activity, created))"
@@ -52,7 +54,16 @@ _RANKS = {
     "abc_year": ("CAST(amount_year AS DECIMAL(18,4))", "amount_year"),
     "abc": ("CAST(amount AS DECIMAL(18,4))", "amount"),
 }
-_PROTECTIONS = ("key_account", "open_deals > 0", f"{_OWNED} < 14")
+# By number: the policy's own three, and of those that the product adds the three whose facts are
+# there. They hold only where that is known, which it is of every order and return here.
+_PROTECTIONS = {
+    0: "key_account",
+    1: "open_deals > 0",
+    2: f"{_OWNED} < 14",
+    3: "last_order IS NOT NULL",
+    5: "returns_open > 0",
+    6: "in_warranty > 0",
+}
 
 _VOIDS = (
     f"{_QUIET} >= 640 AND orders_year = 0",
@@ -156,7 +167,7 @@ def evaluate(connection: duckdb.DuckDBPyConnection, breaks: Mapping[str, object]
             for number, band in enumerate(bands, start=1)
         )
         stages.append(f"CAST(CASE {cases} ELSE 0 END AS TINYINT) AS s_{place}")
-    shields = [f"({condition}) AS p_{place}" for place, condition in enumerate(_PROTECTIONS)]
+    shields = [f"({condition}) AS p_{place}" for place, condition in _PROTECTIONS.items()]
     text = ", ".join([*stages, *shields]).format(**breaks)
     speaks = " OR ".join(f"coalesce(s_{place}, 1) > 0" for place in range(len(_EVIDENCE)))
     connection.execute(
@@ -177,6 +188,7 @@ def _first_void() -> str:
 
 _BLOCKED = {
     True: "CASE WHEN p_0 THEN 0 WHEN p_1 THEN 1 WHEN p_2 THEN 2 "
+    "WHEN p_3 THEN 3 WHEN p_5 THEN 5 WHEN p_6 THEN 6 "
     "WHEN p_0 IS NULL OR p_1 IS NULL OR p_2 IS NULL THEN NULL ELSE -1 END",
     False: "CASE WHEN p_0 THEN 0 WHEN p_0 IS NULL THEN NULL ELSE -1 END",
 }

@@ -174,7 +174,7 @@ def build_world(world: World, customers: int) -> dict[str, int]:
                 f"{_FACTS[fact]} FROM range({customers * share}) t(i)"
             )
             connection.execute(
-                f"INSERT INTO sources VALUES ('{fact}', TRUE, NULL, TIMESTAMP '{moment}')"
+                f"INSERT INTO sources VALUES ('{fact}', TRUE, NULL, TIMESTAMP '{moment}', [])"
             )
         connection.execute("INSERT INTO meta VALUES ('loaded_on', '2026-11-22')")
         connection.execute(f"ATTACH '{world.prepared}' AS prepared")

@@ -46,7 +46,7 @@ def staged(tables: Mapping[str, str], zone: str) -> Iterator[duckdb.DuckDBPyConn
         with warehouse.writing() as connection:
             for table, query in tables.items():
                 connection.execute(f"INSERT INTO {table} BY NAME {query}")
-                connection.execute("INSERT INTO sources VALUES (?, TRUE, NULL, NULL)", [table])
+                connection.execute("INSERT INTO sources VALUES (?, TRUE, NULL, NULL, [])", [table])
             connection.execute("INSERT INTO meta VALUES ('loaded_on', '2000-01-01')")
         with warehouse.reading() as connection:
             yield connection

@@ -12,8 +12,13 @@ from policies.sql_expression import Thresholds
 
 def source_states(connection: duckdb.DuckDBPyConnection) -> dict[str, SourceState]:
     """How complete each facts table is, as the warehouse knows it."""
-    rows = connection.execute("SELECT fact, complete, since, pulled_at FROM sources").fetchall()
-    return {fact: SourceState(bool(complete), *rest) for fact, complete, *rest in rows}
+    rows = connection.execute(
+        "SELECT fact, complete, since, pulled_at, untold FROM sources"
+    ).fetchall()
+    return {
+        fact: SourceState(bool(complete), since, pulled_at, frozenset(untold))
+        for fact, complete, since, pulled_at, untold in rows
+    }
 
 
 def evaluate(

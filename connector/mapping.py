@@ -81,6 +81,12 @@ class CompiledMapping:
         }
         return frozenset(field.partition(".")[0] for field in self.custom_fields) - mapped
 
+    def untold(self, table: str) -> list[str]:
+        """The columns that would say what is still open, and that nothing fills."""
+        sources = self.file.sources(table)
+        closing = (column.name for column in TABLES[table].columns if column.closing)
+        return [name for name in closing if not any(name in one.columns for one in sources)]
+
     def between(self, table: str, name: str) -> frozenset[str]:
         """The objects that records of `name` go through to find their customer."""
         found = (getattr(source, "through", None) for source in self.sources_of(table, name))

@@ -163,7 +163,7 @@ def _misfit(info: FieldInfo, wanted: set[str]) -> ConfigurationError | None:
     if not info.writable:
         return ConfigurationError(f"field {info.name} cannot be written", hint)
     if info.type not in _STATUS_TYPES:
-        message = f"field {info.name} holds a {info.type} and cannot show a status"
+        message = f"field {info.name} is of type {info.type} and cannot show a status"
         return ConfigurationError(message, hint)
     unknown = sorted(wanted - set(info.options)) if info.options else []
     if unknown:

@@ -176,7 +176,7 @@ class _Load:
         cut = self._with_rejects()
         for table in MAPPED:
             row = self._source(table, pulls, cut)
-            connection.execute("INSERT INTO sources VALUES (?, ?, ?, ?)", row)
+            connection.execute("INSERT INTO sources VALUES (?, ?, ?, ?, ?)", row)
 
     def _record_walk(self, walk: Walk) -> None:
         manifest, connection = walk.manifest, self._connection
@@ -232,7 +232,7 @@ class _Load:
         complete = complete and not (table in FACTS and cut & needed)
         since = [s.since for s in self._mapping.file.sources(table) if s.since is not None]
         pulled_at = min((_naive(pull.pulled_at) for pull in found), default=None)
-        return [table, complete, max(since, default=None), pulled_at]
+        return [table, complete, max(since, default=None), pulled_at, self._mapping.untold(table)]
 
     def _pulls(self) -> dict[str, Pulled]:
         rows = self._connection.execute(

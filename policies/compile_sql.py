@@ -6,7 +6,7 @@ sums over narrow columns; findings are row-local.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from policies.inputs import EvidenceItem, Gaps, Input, InputPlan
@@ -15,6 +15,7 @@ from policies.model import Policy, Protection, Rule
 from policies.moment import AsOf, SourceState
 from policies.sql_expression import ExpressionSql, Thresholds
 from policies.thresholds import threshold_sql
+from policies.tree import Rank
 
 
 @dataclass(frozen=True)
@@ -28,33 +29,58 @@ class CompiledEvaluation:
     inputs_statements: tuple[str, ...]
     threshold_queries: tuple[tuple[str, str], ...]
 
-    def findings_sql(self, thresholds: Thresholds) -> str:
-        """`thresholds`: for each of `threshold_queries` the one row that it gave."""
-        expressions = ExpressionSql(self.plan, thresholds)
-        policy = self.plan.policy
-        answers = {
-            f"s_{place}": f"CAST({_stage_sql(rule, expressions)} AS SMALLINT)"
-            for place, rule in enumerate(policy.rules)
+    def findings_sql(self, thresholds: Thresholds, standing: str | None = None) -> str:
+        """`thresholds`: for each of `threshold_queries` the one row that it gave.
+
+        `standing`: a table with a column `customer`; then only those customers are kept, and those
+        of whom a rule has something to say: they are in it, or nobody can tell.
+        """
+        expressions = _FindingsSql(self.plan, thresholds)
+        rules = tuple(enumerate(self.plan.policy.rules))
+        conditions = {
+            f"b_{place}_{number}": expressions.sql(stage.when.tree)
+            for place, rule in rules
+            for number, stage in enumerate(rule.stages, 1)
+            if stage.when is not None
         }
-        dated = [
-            f"{self._if_dated(rule.id, f's_{place}')} AS s_{place}"
-            for place, rule in enumerate(policy.rules)
-        ]
-        for place, protection in enumerate(policy.protections):
-            answers[f"p_{place}"] = expressions.sql(protection.when.tree)
-            dated.append(f"{self._protects(protection, f'p_{place}')} AS p_{place}")
-        named = "".join(f", {sql} AS {name}" for name, sql in answers.items())
-        # Around the answers, not inside them: the engine shares what conditions have in common
-        # only where it evaluates all of them.
-        keys = [
-            f"CASE WHEN s_{place} > 0 THEN {self.evidence_key(rule.id)} END AS k_{place}"
-            for place, rule in enumerate(policy.rules)
+        doubts = self._doubts()
+        stages = {
+            f"s_{place}": _plus(
+                f"CAST({_stage_sql(place, rule)} AS SMALLINT)",
+                doubts.get(self._undated(rule.id), ""),
+            )
+            for place, rule in rules
+        }
+        shields = {
+            f"p_{place}": self._protects(protection, expressions.sql(protection.when.tree))
+            for place, protection in enumerate(self.plan.policy.protections)
+        }
+        keys = {
+            f"k_{place}": f"CASE WHEN s_{place} > 0 THEN {self.evidence_key(rule.id)} END"
+            for place, rule in rules
             if rule.note
-        ]
+        }
+        # In layers: the engine shares what conditions have in common only where it evaluates all
+        # of them, and nothing of what stands inside a CASE.
+        source = "inputs"
+        nulls = {
+            name: f"CASE WHEN {sql} THEN NULL ELSE CAST(0 AS SMALLINT) END"
+            for sql, name in ((" OR ".join(u), n) for u, n in doubts.items())
+        }
+        for layer in (expressions.ranks, conditions | nulls, stages):
+            if layer:
+                source = f"(SELECT *, {_named(layer)} FROM {source})"
+        columns = ["key", *stages, *([_named(shields | keys)] if shields | keys else [])]
         return (
-            f"CREATE OR REPLACE TEMP TABLE findings AS SELECT {', '.join(['key', *dated, *keys])} "
-            f"FROM (SELECT *{named} FROM inputs)"
+            f"CREATE OR REPLACE TEMP TABLE findings AS SELECT {', '.join(columns)} FROM {source}"
+            f"{_speaking(stages, standing) if standing else ''}"
         )
+
+    def _doubts(self) -> dict[tuple[str, ...], str]:
+        """For each set of facts tables that a rule looks at, a column that is NULL for a customer
+        with an event there that could have happened at any time, and else nought."""
+        sets = dict.fromkeys(self._undated(rule.id) for rule in self.plan.policy.rules)
+        return {those: f"n_{place}" for place, those in enumerate(filter(None, sets))}
 
     def _if_dated(self, name: str, sql: str) -> str:
         """Unknown for a customer with an event that could have happened at any time."""
@@ -109,15 +135,45 @@ def compile_evaluation(
     return CompiledEvaluation(plan, inputs_statements(plan), queries)
 
 
-def _stage_sql(rule: Rule, expressions: ExpressionSql) -> str:
-    parts = ["CASE"]
-    otherwise = 0
-    for number, stage in enumerate(rule.stages, 1):
-        if stage.when is None:
-            otherwise = number
-        else:
-            condition = expressions.sql(stage.when.tree)
-            parts.append(f"WHEN {condition} THEN {number} WHEN ({condition}) IS NULL THEN NULL")
-    if len(parts) == 1:
+class _FindingsSql(ExpressionSql):
+    """Ranks are columns of their own; `ranks` defines those that were met."""
+
+    def __init__(self, plan: InputPlan, thresholds: Thresholds) -> None:
+        super().__init__(plan, thresholds)
+        self.ranks: dict[str, str] = {}
+        self._places = {rank: f"q_{place}" for place, rank in enumerate(plan.ranks)}
+
+    def rank(self, node: Rank) -> str:
+        name = self._places[node]
+        if name not in self.ranks:
+            self.ranks[name] = super().rank(node)
+        return name
+
+
+def _named(columns: Mapping[str, str]) -> str:
+    return ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
+
+
+def _plus(left: str, right: str) -> str:
+    return f"{left} + {right}" if right else left
+
+
+def _speaking(stages: Iterable[str], standing: str) -> str:
+    answers = " + ".join(("CAST(0 AS INTEGER)", *stages))
+    return f" WHERE coalesce({answers}, 1) <> 0 OR key IN (SELECT customer FROM {standing})"
+
+
+def _stage_sql(place: int, rule: Rule) -> str:
+    """The number of the first stage that holds, 0 for none; NULL where that cannot be told."""
+    conditions = [
+        (number, f"b_{place}_{number}")
+        for number, stage in enumerate(rule.stages, 1)
+        if stage.when is not None
+    ]
+    otherwise = max((n for n, stage in enumerate(rule.stages, 1) if stage.when is None), default=0)
+    if not conditions:
         return str(otherwise)
-    return " ".join([*parts, f"ELSE {otherwise} END"])
+    if otherwise == 0 and [number for number, _ in conditions] == [1]:
+        return conditions[0][1]
+    cases = (f"WHEN {name} THEN {n} WHEN {name} IS NULL THEN NULL" for n, name in conditions)
+    return f"CASE {' '.join(cases)} ELSE {otherwise} END"

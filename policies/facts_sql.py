@@ -52,10 +52,10 @@ class FactSql:
         self._rows = RowSql(plan.as_of, plan.policy.money)
         self._history = history_known(plan.as_of)
         self._items = [
-            (item, item.leaf, item.metric)
+            (item, item.asked, item.metric)
             for item in plan.inputs
             if item.metric and item.metric.fact == fact and item.available
-            if isinstance(item.leaf, MetricValue)
+            if item.asked is not None
         ]
         conditions = [leaf.rows for _, leaf, _ in self._items]
         conditions += [leaf.after for _, leaf, _ in self._items if leaf.after is not None]
@@ -275,7 +275,7 @@ class FactSql:
         """The value of an input of this table for a customer."""
         assert item.metric is not None  # noqa: S101 - an input of a facts table is a metric
         table, name = self._table, f"v_{item.place}"
-        own = isinstance(item.leaf, MetricValue) and item.leaf.after is not None
+        own = item.asked is not None and item.asked.after is not None
         known = f"NOT {table}.u"
         if item.history:
             known = f"{self._history} AND {known}"

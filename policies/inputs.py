@@ -6,7 +6,7 @@ Both back ends read this one list, so that they agree on what is known, never wa
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
 
@@ -26,7 +26,7 @@ from policies.evidence import (
 from policies.metrics import METRICS, Aggregate, Metric
 from policies.model import Expression, Policy
 from policies.moment import AsOf, SourceState
-from policies.row_plan import may_be_unknown
+from policies.row_plan import as_told, may_be_unknown
 from policies.rows import metric_value
 from policies.tree import (
     Attribute,
@@ -67,7 +67,8 @@ class Input:
     is not there is knowledge (never), not a gap. `history`: known from our first version on.
 
     `may_be_unclear`: there are customers of whom it cannot be told although all of that holds.
-    `start`: rows before it do not count. `value`: what is summed or taken of a row.
+    `start`: rows before it do not count. `asked`: the metric with what is known of the columns of
+    its rows. `value`: what is summed or taken of a row.
     """
 
     place: int
@@ -80,6 +81,7 @@ class Input:
     currency: bool = False
     may_be_unclear: bool = False
     start: datetime | None = None
+    asked: MetricValue | None = None
     value: Node | None = None
 
     @property
@@ -204,7 +206,8 @@ class InputPlan:
         state = self.state(metric.fact)
         available, exhaustive = self._reach(leaf, metric, state)
         grouped = metric.fact in self.policy.group
-        doubtful = leaf.rows is not None and may_be_unknown(leaf.rows)
+        asked = _asked(leaf, state.untold)
+        doubtful = asked.rows is not None and may_be_unknown(asked.rows)
         doubtful = doubtful or metric.aggregate is Aggregate.LATEST
         ranked = leaf in self._ranked and leaf.type is Type.MONEY and self.policy.money is None
         return Input(
@@ -218,7 +221,8 @@ class InputPlan:
             currency=available and ranked,
             may_be_unclear=available and exhaustive and metric.may_be_never and doubtful,
             start=self._start(leaf, metric, state),
-            value=self._summed(metric),
+            asked=asked,
+            value=self._summed(metric, state.untold),
         )
 
     def _reach(self, leaf: MetricValue, metric: Metric, state: SourceState) -> tuple[bool, bool]:
@@ -230,9 +234,9 @@ class InputPlan:
         return covered, covered
 
     @staticmethod
-    def _summed(metric: Metric) -> Node | None:
+    def _summed(metric: Metric, untold: frozenset[str]) -> Node | None:
         summing = metric.aggregate in {Aggregate.SUM, Aggregate.LATEST}
-        return metric_value(metric.name) if summing else None
+        return as_told(metric_value(metric.name), untold) if summing else None
 
     def _start(self, leaf: MetricValue, metric: Metric, state: SourceState) -> datetime | None:
         if leaf.days is not None and not metric.window:
@@ -300,6 +304,11 @@ class InputPlan:
                 or not never.isdisjoint(condition.fallbacks[leaf.leaf])
             ]
         return tuple(items)
+
+
+def _asked(leaf: MetricValue, untold: frozenset[str]) -> MetricValue:
+    rows, after = (part and as_told(part, untold) for part in (leaf.rows, leaf.after))
+    return replace(leaf, rows=rows, after=after)
 
 
 def _facts(inputs: Iterable[Input]) -> tuple[str, ...]:

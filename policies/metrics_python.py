@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from policies.inputs import Input, InputPlan
 from policies.metrics import Aggregate
 from policies.row_python import Row, RowWriter, utc
-from policies.tree import MetricValue, Node
+from policies.tree import Node
 from policies.vocabulary import Type
 
 _LONG_AGO = datetime(1, 1, 1)  # noqa: DTZ001 - the warehouse's UTC without a zone
@@ -66,12 +66,12 @@ class FactRows:
 
     def answer(self, item: Input, rows: Sequence[Seen]) -> Answer:
         """The value of one input."""
-        assert isinstance(item.leaf, MetricValue)  # noqa: S101 - no other input has rows
+        assert item.asked is not None  # noqa: S101 - no other input has rows
         assert item.metric is not None  # noqa: S101 - as above
         inside = [row for row in rows if item.start is None or row.happened_at >= item.start]
-        counting, doubtful = self._split(inside, item.leaf.rows)
-        if item.leaf.after is not None:
-            return self._after(item.leaf.after, rows, counting, doubtful)
+        counting, doubtful = self._split(inside, item.asked.rows)
+        if item.asked.after is not None:
+            return self._after(item.asked.after, rows, counting, doubtful)
         if item.metric.aggregate in {Aggregate.FIRST, Aggregate.LAST}:
             is_last = item.metric.aggregate is Aggregate.LAST
             return _outermost(counting, doubtful, max if is_last else min)
@@ -132,9 +132,9 @@ class FactRows:
 
 
 def _asked(item: Input) -> tuple[Node, ...]:
-    leaf = item.leaf
-    assert isinstance(leaf, MetricValue)  # noqa: S101 - only metrics ask rows
-    return tuple(node for node in (leaf.rows, leaf.after, item.value) if node is not None)
+    asked = item.asked
+    assert asked is not None  # noqa: S101 - only metrics ask rows
+    return tuple(node for node in (asked.rows, asked.after, item.value) if node is not None)
 
 
 def _outermost(

@@ -113,11 +113,12 @@ def local_midnight(day: date, zone: ZoneInfo) -> datetime:
 @dataclass(frozen=True, slots=True)
 class SourceState:
     """`complete`: pulled in full. `since`: the first day that it covers, None = all days.
-    `pulled_at`: when it was pulled last."""
+    `pulled_at`: when it was pulled last. `untold`: the columns that no mapping fills."""
 
     complete: bool
     since: date | None = None
     pulled_at: datetime | None = None
+    untold: frozenset[str] = frozenset()
 
     @property
     def from_the_beginning(self) -> bool:

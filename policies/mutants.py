@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -27,6 +27,7 @@ from policies.tree import (
     Rate,
     children,
     plain,
+    rebuilt,
 )
 from policies.vocabulary import Type
 from policies.written import written
@@ -227,7 +228,7 @@ def _with_days(metric: MetricValue, days: int) -> MetricValue:
     """The metric over other days; a window of its own stands among the conditions on rows."""
     rows = metric.rows
     if METRICS[metric.name].window and rows is not None:
-        rows = _rebuilt_where(rows, lambda node: _moved_window(node, metric.days, days))
+        rows = rebuilt(rows, lambda node: _moved_window(node, metric.days, days))
     return dataclasses.replace(metric, days=days, rows=rows)
 
 
@@ -267,21 +268,4 @@ def _replaced(tree: Node, change: Change) -> Node:
 
 
 def _rebuilt(tree: Node, changes: Mapping[Node, Node]) -> Node:
-    return _rebuilt_where(tree, changes.get)
-
-
-def _rebuilt_where(tree: Node, change: Callable[[Node], Node | None]) -> Node:
-    """The tree with some of its nodes exchanged; what stands inside of metrics stays."""
-    found = change(tree)
-    if found is not None:
-        return found
-    if isinstance(tree, MetricValue):
-        return tree
-    values: dict[str, object] = {}
-    for field in dataclasses.fields(tree):
-        value = getattr(tree, field.name)
-        if isinstance(value, Node):
-            values[field.name] = _rebuilt_where(value, change)
-        elif isinstance(value, tuple) and value and isinstance(value[0], Node):
-            values[field.name] = tuple(_rebuilt_where(item, change) for item in value)
-    return dataclasses.replace(tree, **values) if values else tree
+    return rebuilt(tree, changes.get)

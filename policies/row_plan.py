@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from policies.tree import (
     AllOf,
@@ -16,6 +17,8 @@ from policies.tree import (
     RowColumn,
     Today,
     children,
+    rebuilt,
+    walk,
 )
 from policies.vocabulary import TABLES, Type
 
@@ -23,16 +26,32 @@ from policies.vocabulary import TABLES, Type
 def may_be_unknown(node: Node) -> bool:
     """Can the value be missing for some row?"""
     if isinstance(node, Constant | Today | IsBlank | Never):
-        return False
+        return not _is_told(node)
     if isinstance(node, RowColumn):
         return TABLES[node.table].column(node.name).may_be_unknown
-    if isinstance(node, DaysSince) and node.otherwise is not None:
+    if isinstance(node, DaysSince) and node.otherwise is not None and _is_told(node.moment):
         return may_be_unknown(node.moment) and may_be_unknown(node.otherwise)
     if isinstance(node, Extreme) and node.type in {Type.MOMENT, Type.DATE}:
         return all(may_be_unknown(part) for part in node.parts)
     if isinstance(node, Arithmetic) and node.operator == "/":
         return True
     return any(may_be_unknown(part) for part in children(node))
+
+
+def _is_told(node: Node) -> bool:
+    return all(item.told for item in walk(node) if isinstance(item, RowColumn))
+
+
+def as_told(node: Node, untold: frozenset[str]) -> Node:
+    """The condition where no mapping fills the columns `untold`: empty, they say nothing."""
+
+    def change(part: Node) -> Node | None:
+        if not isinstance(part, RowColumn) or part.name not in untold:
+            return None
+        is_flag = TABLES[part.table].column(part.name).blank is not None
+        return None if is_flag else replace(part, told=False)
+
+    return rebuilt(node, change)
 
 
 def conjuncts(condition: Node | None) -> tuple[Node, ...]:

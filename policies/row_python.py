@@ -85,6 +85,5 @@ class RowWriter(FunctionWriter):
         return self.named(kind, node, lambda: f"local_day({value})")
 
     def settled(self, node: Node) -> str:
-        """What a row does not say was not so."""
-        del node
-        return ""
+        """What a row does not say was not so; a column that nothing fills says nothing."""
+        return "" if not isinstance(node, RowColumn) or node.told else "False"

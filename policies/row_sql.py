@@ -70,6 +70,6 @@ class RowSql(NodeSql):
         return local_day(self._as_of, value)
 
     def settled(self, node: Node) -> str:
-        """What a row does not say was not so: an invoice without a date of payment is not paid."""
-        del node
-        return ""
+        """What a row does not say was not so: an invoice without a date of payment is not paid.
+        A column that nothing fills says nothing."""
+        return "" if not isinstance(node, RowColumn) or node.told else "FALSE"

@@ -155,7 +155,9 @@ class ProcessShape(RuleShape):
     cancel: Condition | None = None
     extend: ExtendShape | None = None
     act: ActShape | None = None
-    review: Annotated[list[Role], BeforeValidator(_listed)] = Field(default_factory=list)
+    review: Annotated[
+        list[Role], BeforeValidator(_listed, json_schema_input_type=Role | list[Role])
+    ] = Field(default_factory=list)
     revisit: RevisitShape | None = None
     todo: TodoShape | None = None
 

@@ -50,8 +50,8 @@ def _limit(value: object) -> object:
 
 Share = Annotated[
     Decimal,
-    BeforeValidator(_share, json_schema_input_type=str | float),
     Field(gt=0, le=1),
+    BeforeValidator(_share, json_schema_input_type=str | float),
 ]
 
 
@@ -202,7 +202,11 @@ class PolicyShape(Shape):
     calendar: CalendarShape | None = None
     group: (
         Annotated[
-            list[str], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
+            list[str],
+            BeforeValidator(
+                lambda value: [value] if isinstance(value, str) else value,
+                json_schema_input_type=str | list[str],
+            ),
         ]
         | None
     ) = None

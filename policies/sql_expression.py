@@ -5,8 +5,9 @@ Numbers stay exact: integers and decimals only, each cast where two scales meet.
 
 from __future__ import annotations
 
+import operator
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
 
@@ -38,6 +39,7 @@ from policies.tree import (
     Today,
     WorkdaysSince,
     plain,
+    walk,
 )
 from policies.vocabulary import SQL_TYPES, Type
 
@@ -92,7 +94,7 @@ class NodeSql(ABC):
             case Constant(value):
                 return literal(value)
             case AllOf(parts):
-                return "(" + " AND ".join(self.sql(part) for part in parts) + ")"
+                return self._all_of(parts)
             case AnyOf(parts):
                 return "(" + " OR ".join(self.sql(part) for part in parts) + ")"
             case Not(part):
@@ -124,6 +126,16 @@ class NodeSql(ABC):
                 return self._arithmetic(node)
         message = f"{type(node).__name__} has no SQL"
         raise TypeError(message)
+
+    def _all_of(self, parts: Sequence[Node]) -> str:
+        """What costs much is asked only where the rest does not rule it out."""
+        costly = [part for part in parts if _is_costly(part)]
+        cheap = [part for part in parts if part not in costly]
+        whole = "(" + " AND ".join(self.sql(part) for part in (*cheap, *costly)) + ")"
+        if not costly or not cheap:
+            return whole
+        rest = " AND ".join(self.sql(part) for part in cheap)
+        return f"(CASE WHEN NOT ({rest}) THEN FALSE ELSE {whole} END)"
 
     def _value(self, node: Node) -> str:
         value = self.leaf(node)
@@ -282,12 +294,35 @@ class ExpressionSql(NodeSql):
     def today_workday(self) -> str:
         return str(self._plan.workdays[self._as_of.day])
 
+    def _compare(self, node: Compare) -> str:
+        """A rank beside a constant is its value beside the breaks: no class has to be made."""
+        if isinstance(node.left, Rank) and isinstance(node.right, Constant):
+            value, breaks = self._ranked(node.left)
+            if node.left.kind is RankKind.ABC:
+                breaks = breaks[::-1]
+            classes = _classes(node)
+            if breaks[0] is not None and classes:
+                over, upto = (">", "<=") if node.left.kind is RankKind.QUINTILE else (">=", "<")
+                bounds = [(over, classes[0] - 1), (upto, classes[-1])]
+                parts = [
+                    f"{value} {sign} {breaks[number - 1]}"
+                    for sign, number in bounds
+                    if 0 < number <= len(breaks)
+                ]
+                if parts:
+                    return f"({' AND '.join(parts)})"
+        return super()._compare(node)
+
+    def _ranked(self, node: Rank) -> tuple[str, list[str | None]]:
+        """What is ranked, and where its classes break."""
+        value = self.sql(node.value)
+        if not is_small(node.value):
+            value = self._aligned((node.value,), scale(node.value))[0]
+        breaks = self._thresholds[self._rank_names[node]]
+        return value, [None if item is None else literal(item) for item in breaks]
+
     def rank(self, node: Rank) -> str:
-        value = self._aligned((node.value,), scale(node.value))[0]
-        breaks = [
-            None if item is None else literal(item)
-            for item in self._thresholds[self._rank_names[node]]
-        ]
+        value, breaks = self._ranked(node)
         if breaks[0] is None:
             return f"CAST(NULL AS {'BIGINT' if node.kind is RankKind.QUINTILE else 'VARCHAR'})"
         if node.kind is RankKind.QUINTILE:
@@ -306,6 +341,37 @@ _INPUT_TYPES = {**SQL_TYPES, Type.MONEY: "DECIMAL(38,4)"}
 def input_type(kind: Type) -> str:
     """The type of a column of `inputs`."""
     return _INPUT_TYPES[kind]
+
+
+_OPERATORS: Mapping[str, Callable[[int, int], bool]] = {
+    "=": operator.eq,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def _classes(node: Compare) -> list[int]:
+    """The classes of a rank, from the lowest value up, for which a comparison holds, if they lie
+    side by side; else none."""
+    assert isinstance(node.left, Rank)  # noqa: S101 - it is asked of no other
+    assert isinstance(node.right, Constant)  # noqa: S101 - as above
+    wanted = node.right.value
+    if node.left.kind is RankKind.ABC:
+        return (
+            ["CBA".index(wanted) + 1] if node.operator == "=" and wanted in {"A", "B", "C"} else []
+        )
+    holds = _OPERATORS.get(node.operator)
+    if holds is None or not isinstance(wanted, int):
+        return []
+    return [number for number in range(1, 6) if holds(number, wanted)]
+
+
+def _is_costly(node: Node) -> bool:
+    """Whether the node divides, which 128 bits do slowly."""
+    divides = (item for item in walk(node) if isinstance(item, Arithmetic | Rate))
+    return any(isinstance(item, Rate) or item.operator == "/" for item in divides)
 
 
 def _if(condition: str, value: str) -> str:

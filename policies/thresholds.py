@@ -22,57 +22,69 @@ Number = Decimal | int
 
 def threshold_sql(plan: InputPlan, rank: Rank) -> str:
     """One row: four breaks of a quintile (a value up to the k-th is in fifth k), or the smallest
-    values of class A and of class B."""
+    values of class A and of class B.
+
+    Values are put in bins first, one a whole unit; only the bins in which a break lies are sorted.
+    """
     value = ExpressionSql(plan, {}).sql(rank.value)
     if rank.kind is RankKind.ABC or not is_small(rank.value):
         value = f"CAST({value} AS DECIMAL(38,{scale(rank.value)}))"  # sums need room
-    values = f"SELECT v FROM (SELECT {value} AS v FROM inputs) WHERE v IS NOT NULL"
-    currencies = plan.currencies(rank)
-    usable = f"cases >= {MIN_CASES}"
-    if currencies:
-        columns = " UNION ALL ".join(
-            f"SELECT {item.currency_column} AS c FROM inputs" for item in currencies
-        )
-        usable += f" AND (SELECT coalesce(min(c) = max(c), TRUE) FROM ({columns}))"
+    where = "v IS NOT NULL"
     if rank.kind is RankKind.ABC:
-        return _abc_sql(values, usable, rank.shares)
-    return _quintile_sql(values, usable, few=is_small(rank.value))
-
-
-def _quintile_sql(values: str, usable: str, *, few: bool) -> str:
-    """`few`: whole numbers come again and again, so grouping them leaves little to sort."""
-    ranked = "SELECT v, row_number() OVER (ORDER BY v) AS upto FROM x"
-    if few:
-        ranked = (
-            "SELECT v, sum(n) OVER (ORDER BY v ROWS UNBOUNDED PRECEDING) AS upto "
-            "FROM (SELECT v, count(*) AS n FROM x GROUP BY v)"
-        )
-    breaks = ", ".join(
-        f"min(CASE WHEN upto * 5 >= cases * {fifth} THEN v END) AS b_{fifth}"
-        for fifth in range(1, 5)
-    )
-    return _broken(values, usable, f"SELECT {breaks} FROM ({ranked}), t", 4)
-
-
-def _abc_sql(values: str, usable: str, shares: Sequence[int]) -> str:
-    breaks = ", ".join(
-        f"min(CASE WHEN above * 100 < total * {share} THEN v END) AS b_{place}"
-        for place, share in enumerate(shares, start=1)
-    )
-    summed = (
-        "SELECT v, sum(v) OVER (ORDER BY v DESC ROWS UNBOUNDED PRECEDING) - v AS above "
-        "FROM x WHERE v > 0"
-    )
-    return _broken(values, usable, f"SELECT {breaks} FROM ({summed}), t", len(shares))
-
-
-def _broken(values: str, usable: str, breaks: str, size: int) -> str:
-    """Of equal values the first in order decides for all of them, so ties stay together."""
-    columns = ", ".join(f"CASE WHEN {usable} THEN b_{place} END" for place in range(1, size + 1))
+        where = "v > 0"
+    size = len(rank.shares) if rank.kind is RankKind.ABC else 4
+    columns = ", ".join(f"CASE WHEN usable THEN b_{place} END" for place in range(1, size + 1))
+    steps = _abc_steps(rank.shares) if rank.kind is RankKind.ABC else _quintile_steps()
+    breaks = ", ".join(f"min(CASE WHEN k = {k} THEN v END) AS b_{k}" for k in range(1, size + 1))
     return (
-        f"WITH x AS ({values}), t AS (SELECT count(*) AS cases, "
-        "coalesce(sum(CASE WHEN v > 0 THEN v END), 0) AS total FROM x) "
-        f"SELECT {columns} FROM ({breaks}), t"
+        f"WITH values AS (SELECT {value} AS v FROM inputs), "
+        f"x AS (SELECT v, {_BIN} AS bin FROM values WHERE {where}), "
+        f"t AS (SELECT count(*) >= {MIN_CASES} AND {_one_currency(plan, rank)} AS usable "
+        f"FROM values WHERE v IS NOT NULL), {steps} "
+        f"SELECT {columns} FROM (SELECT {breaks} FROM found), t"
+    )
+
+
+# Beyond what 64 bits hold, everything is in the first or in the last bin.
+_BIN = "CAST(floor(least(greatest(v, -100000000000000000), 100000000000000000)) AS BIGINT)"
+
+
+def _one_currency(plan: InputPlan, rank: Rank) -> str:
+    currencies = [item.currency_column for item in plan.currencies(rank)]
+    if not currencies:
+        return "TRUE"
+    ends = (", ".join(f"{end}({column})" for column in currencies) for end in ("min", "max"))
+    least, greatest = ends
+    return f"(SELECT coalesce(least({least}) = greatest({greatest}), TRUE) FROM inputs)"
+
+
+def _quintile_steps() -> str:
+    """Of equal values the first in order decides for all of them, so ties stay together."""
+    return (
+        "bins AS (SELECT bin, n, sum(n) OVER (ORDER BY bin ROWS UNBOUNDED PRECEDING) AS upto, "
+        "sum(n) OVER () AS cases FROM (SELECT bin, count(*) AS n FROM x GROUP BY bin)), "
+        "picked AS (SELECT k, min(bin) AS bin, min(upto - n) AS before, any_value(cases) AS cases "
+        "FROM bins, (VALUES (1), (2), (3), (4)) f(k) WHERE upto * 5 >= cases * k GROUP BY k), "
+        "found AS (SELECT k, v, before + sum(n) OVER (PARTITION BY k ORDER BY v "
+        "ROWS UNBOUNDED PRECEDING) AS upto, cases FROM (SELECT k, v, count(*) AS n, "
+        "any_value(before) AS before, any_value(cases) AS cases "
+        "FROM x JOIN picked USING (bin) GROUP BY k, v) QUALIFY upto * 5 >= cases * k)"
+    )
+
+
+def _abc_steps(shares: Sequence[int]) -> str:
+    listed = ", ".join(f"({place}, {share})" for place, share in enumerate(shares, start=1))
+    return (
+        "bins AS (SELECT bin, sum(s) OVER (ORDER BY bin DESC ROWS UNBOUNDED PRECEDING) - s "
+        "AS above, sum(s) OVER () AS total "
+        "FROM (SELECT bin, sum(v) AS s FROM x GROUP BY bin)), "
+        "picked AS (SELECT k, share, min(bin) AS bin, max(above) AS above, "
+        f"any_value(total) AS total FROM bins, (VALUES {listed}) f(k, share) "
+        "WHERE above * 100 < total * share GROUP BY k, share), "
+        "found AS (SELECT k, v, before + sum(s) OVER (PARTITION BY k ORDER BY v DESC "
+        "ROWS UNBOUNDED PRECEDING) - s AS above, total, share FROM (SELECT k, v, sum(v) AS s, "
+        "any_value(above) AS before, any_value(total) AS total, any_value(share) AS share "
+        "FROM x JOIN picked USING (bin) GROUP BY k, v) QUALIFY above * 100 < total * share)"
     )
 
 

@@ -6,7 +6,7 @@ Every back end starts here. Booleans are three-valued: true, false, unknown.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
@@ -138,10 +138,12 @@ LEAVES = (Attribute, MetricValue, HasTag, CustomField, DataAge)
 
 @dataclass(frozen=True, slots=True)
 class RowColumn(Node):
-    """A column of one row of a facts table: only inside of `MetricValue.rows` and its like."""
+    """A column of one row of a facts table: only inside of `MetricValue.rows` and its like. `told`:
+    something fills it; if nothing does, that it is empty says nothing."""
 
     table: str
     name: str
+    told: bool = True
 
     @property
     def type(self) -> Type:
@@ -326,6 +328,24 @@ def children(node: Node) -> tuple[Node, ...]:
     return tuple(found)
 
 
+def rebuilt(tree: Node, change: Callable[[Node], Node | None]) -> Node:
+    """The tree with those nodes exchanged for which `change` gives another; what stands inside of
+    metrics stays."""
+    found = change(tree)
+    if found is not None:
+        return found
+    if isinstance(tree, MetricValue):
+        return tree
+    values: dict[str, object] = {}
+    for field in dataclasses.fields(tree):
+        value = getattr(tree, field.name)
+        if isinstance(value, Node):
+            values[field.name] = rebuilt(value, change)
+        elif isinstance(value, tuple) and value and isinstance(value[0], Node):
+            values[field.name] = tuple(rebuilt(item, change) for item in value)
+    return dataclasses.replace(tree, **values) if values else tree
+
+
 def walk(node: Node) -> Iterator[Node]:
     """The node and everything below it."""
     yield node
@@ -353,9 +373,7 @@ def canonical(node: Node) -> list[object]:
         if isinstance(value, Node):
             result.append(canonical(value))
         elif isinstance(value, tuple):
-            result.append(
-                [canonical(item) if isinstance(item, Node) else item for item in value]
-            )
+            result.append([canonical(item) if isinstance(item, Node) else item for item in value])
         elif isinstance(value, Enum):
             result.append(value.value)
         elif isinstance(value, Decimal):

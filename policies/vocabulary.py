@@ -52,7 +52,8 @@ class Column:
     record. `usable`: a condition may name it; in an event, one between the brackets of a metric.
     `settled_by`: another column of the row; before that moment the value was `before`.
     `blank`: what an empty field says; None: nothing is known. `values`: the only ones there are.
-    `derived`: made while staging; no mapping fills it.
+    `derived`: made while staging; no mapping fills it. `closing`: where nothing fills it, nobody
+    can tell what is still open.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Column:
     blank: bool | None = None
     values: tuple[str, ...] = ()
     derived: bool = False
+    closing: bool = False
 
     @property
     def may_be_unknown(self) -> bool:
@@ -126,7 +128,7 @@ _EVENT = (
 _MONEY = (_detail("amount", Type.MONEY), _detail("currency"))
 _NUMBER = _text("number")
 _FAULT = _detail("fault", Type.TEXT, "ours", "theirs")
-_CLOSED = _detail("closed_at", Type.MOMENT)
+_CLOSED = Column("closed_at", Type.MOMENT, usable=True, closing=True)
 
 _CUSTOMERS = Table(
     "customers",
@@ -222,7 +224,7 @@ _INVOICES = Table(
         *_EVENT,
         _NUMBER,
         _detail("due_on", Type.DATE),
-        _detail("settled_at", Type.MOMENT),
+        Column("settled_at", Type.MOMENT, usable=True, closing=True),
         _flag("disputed"),
         _detail("milestone"),
         *_MONEY,
@@ -251,6 +253,7 @@ _SOURCES = Table(
         Column("complete", Type.BOOLEAN),
         Column("since", Type.DATE),
         Column("pulled_at", Type.MOMENT),
+        Column("untold", Type.TAGS),
     ),
 )
 

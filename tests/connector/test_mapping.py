@@ -26,6 +26,20 @@ def complaints(text: str) -> str:
     return caught.value.message
 
 
+def test_columns_that_would_say_what_is_open_and_that_nothing_fills_are_known() -> None:
+    text = (
+        "mapping: 1\ncustomers:\n  - {object: A, columns: {name: Name}}\nreturns:\n"
+        "  - {object: R, customer: A.id, columns: {happened_at: T}}\ncomplaints:\n"
+        "  - {object: C, customer: A.id, columns: {happened_at: T}}\n"
+        "  - {object: D, customer: A.id, columns: {happened_at: T, closed_at: E}}\n"
+    )
+    mapping = compile_mapping(text, "mapping.yaml", zone="UTC", status_field=None)
+    assert mapping.untold("returns") == ["closed_at"]
+    assert mapping.untold("complaints") == []
+    assert mapping.untold("invoices") == ["settled_at"]
+    assert mapping.untold("people") == []
+
+
 def test_every_table_of_the_vocabulary_can_be_mapped() -> None:
     assert set(MAPPED) == set(TABLES) - {"sources"}
     assert set(MAPPED) | {"mapping", "notes"} == set(MappingFile.model_fields)

@@ -105,7 +105,7 @@ def test_a_name_that_means_two_things_has_no_type_until_it_is_declared() -> None
 
 def test_the_fields_of_rules_and_protections_are_asked_for() -> None:
     head = "protect: [{id: big, when: field('Size') > 5}]"
-    asked = policy("field('Grade') = 'B' AND field('Until') < today", head=head)
+    asked = policy("field('Grade') = 'B' AND days_until(field('Until')) < 30", head=head)
     assert custom_fields(asked) == {
         "Grade": Type.TEXT,
         "Until": Type.DATE,
@@ -192,6 +192,45 @@ def test_a_status_field_that_cannot_show_the_statuses_is_refused(
     with pytest.raises(ConfigurationError, match=message):
         check_policy_fits(asked, schema(), workspace(tmp_path, field), {"Accounts"})
     check_policy_fits(policy(mark="{tag: t}"), schema(), workspace(tmp_path, field), {"Accounts"})
+
+
+@pytest.mark.parametrize(
+    ("info", "message"),
+    [
+        (
+            FieldInfo("S", "integer", writable=True),
+            "field S is of type integer and cannot show a status",
+        ),
+        (FieldInfo("S", "choice", writable=True, options=("C",)), ""),
+        (FieldInfo("S", "choice", writable=True), ""),
+        (FieldInfo("S", "text", writable=True), ""),
+    ],
+)
+def test_a_status_needs_a_field_of_words(tmp_path: Path, info: FieldInfo, message: str) -> None:
+    asked = policy(mark="{status: C}", when="industry = 'x'")
+    shown, own = schema(info), workspace(tmp_path, "S")
+    if not message:
+        check_policy_fits(asked, shown, own, {"Deals"})
+        return
+    with pytest.raises(ConfigurationError, match=message):
+        check_policy_fits(asked, shown, own, {"Deals"})
+
+
+def test_of_objects_that_are_not_named_one_that_fits_is_enough(tmp_path: Path) -> None:
+    asked = policy(mark="{status: A, tag: t}", when="industry = 'x'")
+    own = workspace(tmp_path, "Grade")
+    check_policy_fits(asked, schema(FieldInfo("Grade", "choice")), own)
+    with pytest.raises(ConfigurationError, match="cannot be written"):
+        check_policy_fits(asked, schema(FieldInfo("Grade", "choice")), own, {"Accounts", "Deals"})
+
+
+def test_a_status_alone_needs_a_status_field(tmp_path: Path) -> None:
+    asked = policy(mark="{status: C}", when="industry = 'x'")
+    check_policy_fits(asked, schema(), workspace(tmp_path))  # its note is a mark
+    silent = RULE.replace("note: true", "note: false").replace("{when}", "industry = 'x'")
+    text = "policy: 2\nname: p\n" + silent.replace("{mark}", "{status: C}")
+    with pytest.raises(ConfigurationError, match="rule gone marks by status alone"):
+        check_policy_fits(parse_policy(text), schema(), workspace(tmp_path))
 
 
 def test_the_crm_is_asked_once_and_anew_when_told(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Whole policies made up by hypothesis, as files that the loader reads, in any order of their parts."""
+"""Whole policies made up by hypothesis, as files for the loader, their parts in any order."""
 
 from __future__ import annotations
 
@@ -77,9 +77,7 @@ def conditions(leaves: Sequence[str] = EVERYTHING) -> st.SearchStrategy[str]:
     )
 
 
-def protections(
-    name: str, leaves: Sequence[str] = EVERYTHING
-) -> st.SearchStrategy[dict[str, Any]]:
+def protections(name: str, leaves: Sequence[str] = EVERYTHING) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries(
         {
             "id": st.just(name),

@@ -129,6 +129,21 @@ def test_what_was_settled_later_was_still_open_then() -> None:
     assert world("invoices_days_late() = 21") is True
 
 
+def test_what_no_mapping_says_to_be_closed_is_neither_open_nor_closed() -> None:
+    world = World().add("returns").add("complaints", fault="ours")
+    world.add("invoices", 60, amount=7, due_on=date(2026, 11, 1))
+    assert world("returns_open = 1 AND complaints_open = 1 AND receivable_open = 7") is True
+    assert world("invoices_days_late() = 21") is True
+    untold = SourceState(complete=True, untold=frozenset({"closed_at", "settled_at"}))
+    world.sources |= dict.fromkeys(("returns", "complaints", "invoices"), untold)
+    for condition in ("returns_open > 0", "complaints_open(fault = 'ours') = 1"):
+        assert world(condition) is None
+    assert world("receivable_open > 0") is None
+    assert world("invoices_days_late() > 0") is None
+    assert world("returns_count() = 1 AND invoices_due() = 1") is True
+    assert world("returns_count(closed_at IS NULL AND fault = 'ours') = 1") is None
+
+
 def test_lateness_counts_against_the_day_that_was_agreed() -> None:
     world = World()
     for due, paid in ((date(2026, 11, 1), ago(22)), (date(2026, 11, 1), ago(5))):

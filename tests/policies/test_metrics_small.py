@@ -75,6 +75,7 @@ SOURCES = st.sampled_from(
     [
         SourceState(complete=True),
         SourceState(complete=True),
+        SourceState(complete=True, untold=frozenset({"closed_at", "settled_at"})),
         SourceState(complete=True, since=AS_OF.window_day(90)),
         SourceState(complete=True, since=AS_OF.window_day(1)),
         SourceState(complete=False),

@@ -3,11 +3,9 @@ add nothing, and a customer goes one way at most."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
 from functools import cache
 
 import duckdb
@@ -16,6 +14,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from policies.moment import SourceState
+from policies.policy import parse_policy
 from policies.vocabulary import EVENTS
 from tests.policies.decisions import Decisions, decide
 from tests.policies.metric_world import MOMENTS, complete_sources, metric_world
@@ -34,7 +33,7 @@ from tests.policies.random_policies import (
 AS_OF = MOMENTS[2]
 FULL = complete_sources(AS_OF)
 SEEDS = st.integers(0, 999)
-quick = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 
 # What a blank leaves unknown, by table; other blanks are knowledge: not closed, not settled.
 UNKNOWN_WHEN_BLANK = {
@@ -108,8 +107,8 @@ def one_exit(parts: Parts) -> Parts:
 @st.composite
 def sources_known_in_part(draw: st.DrawFn) -> Mapping[str, SourceState]:
     """Some sources are not complete, or only since some day."""
-    names = draw(st.lists(st.sampled_from(sorted(FULL)), min_size=1, max_size=4, unique=True))
-    since = draw(st.sampled_from([None, AS_OF.window_day(90), AS_OF.window_day(400)]))
+    names = draw(st.lists(st.sampled_from(sorted(FULL)), min_size=3, max_size=9, unique=True))
+    since = draw(st.sampled_from([None, AS_OF.window_day(90), AS_OF.window_day(200)]))
     in_part = SourceState(since is not None, since, FULL["orders"].pulled_at)
     return {**FULL, **dict.fromkeys(names, in_part)}
 
@@ -134,14 +133,14 @@ def test_a_source_known_in_part_leaves_undecided_and_decides_nothing_otherwise(
 def test_blanks_leave_undecided_and_decide_nothing_otherwise(
     parts: Parts, blanked: int, standing: int
 ) -> None:
-    policy = without_guards(policy_of_parts(one_exit(parts)))
+    policy = without_guards(policy_of_parts({**one_exit(parts), "group": []}))
     fully = decide(world(), policy, AS_OF, FULL, standing)
     with changed_world() as connection:
         for table, columns in UNKNOWN_WHEN_BLANK.items():
             for place, column in enumerate(columns):
                 connection.execute(
                     f"UPDATE {table} SET {column} = NULL "
-                    f"WHERE hash(id || '{table}') * 31 % 977 % 12 = {(blanked + place) % 12}"
+                    f"WHERE hash(id || '{column}') % 12 = {(blanked + place) % 12}"
                 )
         decided = decide(connection, policy, AS_OF, FULL, standing)
     assert less_known(decided, fully) == []
@@ -241,9 +240,7 @@ def customers_who(query: str) -> set[str]:
 def entered(found: Decisions, parts: Parts, *kinds: str) -> list[tuple[str, str]]:
     """By customer, the exits of these kinds that it would enter or be moved within."""
     names = {rule[kind] for rule in parts["rules"] for kind in kinds if kind in rule}
-    return [
-        (key, rule) for (key, rule), stage in found.changes.items() if rule in names and stage
-    ]
+    return [(key, rule) for (key, rule), stage in found.changes.items() if rule in names and stage]
 
 
 @quick
@@ -261,12 +258,88 @@ def test_a_customer_is_planned_into_one_exit_and_one_pool_at_most(
 
 
 @quick
-@given(policy_parts(kinds=("void", "cleanout", "void", "task")), SEEDS)
-def test_who_ordered_is_not_voided_and_our_open_complaint_keeps_from_offboarding(
-    parts: Parts, standing: int
-) -> None:
+@given(policy_parts(kinds=("void", "void", "task")), SEEDS)
+def test_nobody_who_ever_ordered_is_planned_to_be_voided(parts: Parts, standing: int) -> None:
     found = decide(world(), policy_of_parts(parts), AS_OF, FULL, standing)
     voided = {key for key, _ in entered(found, parts, "void")}
-    offboarded = {key for key, _ in entered(found, parts, "cleanout")}
     assert voided.isdisjoint(customers_who(ORDERED))
-    assert offboarded.isdisjoint(customers_who(OUR_COMPLAINT))
+
+
+FALLS = pytest.mark.xfail(
+    raises=AssertionError,
+    reason="a protection of the product falls where a part of its facts is unknown",
+)
+OFFBOARD_ALL = """
+policy: 2
+name: everybody
+rules: [{cleanout: all, when: "days_since(created_at) > 1", mark: {tag: all}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("state", "also"),
+    [
+        pytest.param(SourceState(complete=True), "fault = 'theirs'", id="all is known"),
+        pytest.param(SourceState(complete=True), "fault = NULL", id="unknown fault", marks=FALLS),
+        pytest.param(SourceState(complete=True), "happened_at = NULL", id="no date", marks=FALLS),
+        pytest.param(
+            SourceState(complete=True, since=AS_OF.window_day(30)),
+            "fault = 'theirs'",
+            id="since a day",
+            marks=FALLS,
+        ),
+        pytest.param(
+            SourceState(complete=False), "fault = 'theirs'", id="not complete", marks=FALLS
+        ),
+    ],
+)
+def test_nobody_is_planned_to_be_offboarded_with_an_open_complaint_that_is_our_fault(
+    state: SourceState, also: str
+) -> None:
+    with changed_world() as connection:
+        connection.execute("DELETE FROM complaints")
+        days = f"TIMESTAMP '{AS_OF.utc}' - INTERVAL 9 DAY"
+        connection.execute(
+            "INSERT INTO complaints BY NAME SELECT key AS customer, n AS id, 'ours' AS fault, "
+            f"{days} AS happened_at FROM customers, range(2) t(n)"
+        )
+        connection.execute(f"UPDATE complaints SET {also} WHERE id = '1'")
+        sources = {**FULL, "complaints": state}
+        found = decide(connection, parse_policy(OFFBOARD_ALL), AS_OF, sources)
+    assert found.changes == {}
+
+
+@pytest.mark.xfail(
+    raises=AssertionError, reason="an exit is planned although an earlier one is undecided"
+)
+def test_an_undecided_exit_lets_no_later_one_be_planned() -> None:
+    policy = without_guards(
+        parse_policy(
+            """
+policy: 2
+name: two ways
+rules:
+  - {void: first, reason: no_intent, when: activities_count() >= 0, mark: {tag: first}}
+  - {pool: second, when: "days_since(created_at) > 1", mark: {tag: second}}
+"""
+        )
+    )
+    fully = decide(world(), policy, AS_OF, FULL)
+    in_part = {**FULL, "activities": SourceState(complete=False)}
+    assert more_planned(decide(world(), policy, AS_OF, in_part), fully) == []
+
+
+@pytest.mark.xfail(
+    raises=AssertionError,
+    reason="a rank over the customers whose last event is known is another rank",
+)
+def test_a_rank_is_unknown_where_it_ranks_only_some() -> None:
+    text = """
+policy: 2
+name: recency
+rules: [{task: recent, when: quintile(days_since(last_order_at)) <= 2, mark: {tag: recent}}]
+"""
+    policy = parse_policy(text)
+    fully = decide(world(), policy, AS_OF, FULL)
+    since = SourceState(complete=True, since=AS_OF.window_day(300))
+    assert less_known(decide(world(), policy, AS_OF, {**FULL, "orders": since}), fully) == []

@@ -1,0 +1,155 @@
+"""What is said about a policy beside its decisions, in every language."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from connector.errors import FileProblems
+from connector.remarks import policy_remarks, process_words, read_signed, sign_policy
+from policies.messages import language_names, message
+from policies.model import Policy
+from policies.policy import parse_policy
+from policies.process import Process
+from policies.signature import SIGNOFF_FILE
+
+TODAY = date(2026, 5, 20)
+PLAIN = """\
+policy: 2
+name: p
+language: en
+params: {days: 90}
+rules:
+  - void: gone
+    reason: lost_contact
+    when: days_since(last_order_at) >= $days
+    mark: {tag: gone}
+"""
+FULL = """\
+policy: 2
+name: p
+calendar: {holidays: CN}
+pools:
+  North: {when: region = 'north', unclaimed: {after: 15 workdays, move_to: Rest}}
+  Rest: {when: else}
+rules:
+  - pool: back
+    when: days_since(owned_since) >= 90
+    mark: {tag: back, field: {Due: $act_date}}
+    tell: [{at: start, to: owner}]
+    wait: 7 workdays
+    cancel: open_deals > 0
+    extend: {times: 1, days: 15, approve: manager}
+    act: {return: auto}
+  - void: gone
+    reason: lost_contact
+    when: attempts_unanswered(180) >= 5
+    mark: {tag: gone}
+    review: [owner, manager]
+    revisit: {every: 180 days}
+  - task: wake
+    when: days_since(last_order_at) > 90
+    todo: {to: owner, due: 10 workdays, text: Call}
+  - defect: late
+    axis: conduct
+    when: invoices_overdue > 3
+    mark: {tag: late}
+limits: {total: 3%, backlog: {wave: 50, order: oldest}}
+"""
+ALL_WORDS = ("tell", "wait", "cancel", "extend", "act", "mark.field", "review", "revisit", "todo")
+each_language = pytest.mark.parametrize("language", language_names())
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "policy.yaml"
+
+
+def said(text: str | Policy, path: Path, language: str = "en", day: date = TODAY) -> list[str]:
+    policy = parse_policy(text) if isinstance(text, str) else text
+    return policy_remarks(policy, path, language, day)
+
+
+@each_language
+def test_of_a_policy_that_is_carried_out_whole_there_is_nothing_to_say(
+    path: Path, language: str
+) -> None:
+    assert said(PLAIN, path, language) == []
+
+
+@each_language
+def test_an_older_version_is_said_with_its_place(path: Path, language: str) -> None:
+    lines = said(PLAIN.replace("policy: 2", "policy: 1"), path, language)
+    assert len(lines) == 1
+    assert "policy.yaml:1:9: " in lines[0]
+    assert lines[0].startswith(message(language, "policy.warning", problem=""))
+
+
+@each_language
+def test_words_that_are_kept_and_not_carried_out_are_named(path: Path, language: str) -> None:
+    lines = said(FULL, path, language)
+    assert len(lines) == 5
+    for rule, words in (
+        ("back", "tell, wait, cancel, extend, act, mark.field"),
+        ("gone", "review, revisit"),
+        ("wake", "todo"),
+    ):
+        assert message(language, "policy.marks_only", rule=rule, words=words) in lines
+    kept = "pools.North.unclaimed, limits.backlog"
+    assert message(language, "policy.kept", words=kept) in lines
+    assert not any("late" in line for line in lines)
+
+
+def test_every_word_of_the_process_can_be_named() -> None:
+    text = "\n".join(said(FULL, Path("policy.yaml")))
+    assert all(word in text for word in ALL_WORDS)
+    assert set(Process.__slots__) == set(ALL_WORDS) - {"mark.field"}
+    assert process_words(None) == ()
+    assert process_words(Process()) == ()
+
+
+@each_language
+def test_a_year_without_a_calendar_is_named(path: Path, language: str) -> None:
+    assert said(FULL, path, language)[-1] == message(language, "policy.calendar", years="2027")
+    separator = message(language, "list.separator")
+    later = said(FULL, path, language, date(2030, 5, 1))[-1]
+    assert f"2030{separator}2031" in later
+
+
+def test_what_was_signed_is_read_again(path: Path) -> None:
+    assert read_signed(path) is None
+    policy = parse_policy(PLAIN)
+    signed = sign_policy(policy, path, "王敏", TODAY)
+    assert read_signed(path) == signed
+    assert (signed.name, signed.on, signed.hash) == ("王敏", TODAY, policy.hash)
+    assert "name: 王敏" in (path.parent / SIGNOFF_FILE).read_text("utf-8")
+    assert said(policy, path) == []
+
+
+@each_language
+def test_what_differs_from_what_was_signed_is_named(path: Path, language: str) -> None:
+    sign_policy(parse_policy(PLAIN), path, "王敏", TODAY)
+    changed = PLAIN.replace("days: 90", "days: 120").replace(
+        "language: en", f"language: {language}"
+    )
+    (line,) = said(changed, path, language)
+    for word in ("王敏", "2026-05-20", "90", "120", "days", "gone"):
+        assert word in line
+    assert "{" not in line
+    assert "policy.differs" not in line
+
+
+def test_a_new_signature_settles_it(path: Path) -> None:
+    sign_policy(parse_policy(PLAIN), path, "王敏", TODAY)
+    changed = parse_policy(PLAIN.replace("days: 90", "days: 120"))
+    assert len(said(changed, path)) == 1
+    sign_policy(changed, path, "李雷", TODAY)
+    assert said(changed, path) == []
+
+
+def test_a_signature_that_cannot_be_read_is_a_problem_with_a_place(path: Path) -> None:
+    path.with_name(SIGNOFF_FILE).write_text("signoff: 1\nname: 3\n", encoding="utf-8")
+    with pytest.raises(FileProblems, match=r"signoff\.yaml:2:7"):
+        read_signed(path)
