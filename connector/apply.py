@@ -20,7 +20,6 @@ from connector.readback import read_back
 from connector.settle import Time, settle_open
 from policies.messages import message
 
-_LONGEST_DAY = timedelta(hours=26)
 LISTED = 100  # exceptions that a report names
 _WAITING = (INTENDED, OutcomeStatus.ABSENT.value, OutcomeStatus.PARKED.value)
 
@@ -132,7 +131,7 @@ def check_plan(journal: Journal, plan: Plan, conditions: ApplyConditions, now: d
     if age > conditions.max_age:
         limit = _hours(conditions.max_age)
         raise RefusedError(f"plan {plan.id} is {_hours(age)} old, the limit is {limit}", again)
-    if header.kind == "policy" and not _is_of_its_day(plan):
+    if header.kind == "policy" and not plan.is_of_its_day:
         raise RefusedError(
             f"plan {plan.id} is as of {header.as_of}, not of the day on which it was made",
             "--as-of is for looking; plan without it what is to be applied",
@@ -158,12 +157,6 @@ def check_plan(journal: Journal, plan: Plan, conditions: ApplyConditions, now: d
     newer = journal.superseded_by(plan.id)
     if newer is not None:
         raise RefusedError(f"plan {plan.id} is older than plan {newer}, which was applied", again)
-
-
-def _is_of_its_day(plan: Plan) -> bool:
-    """Made as of the last local midnight: what held on another day is no reason to write now."""
-    ago = plan.created_at - datetime.fromisoformat(plan.header.as_of)
-    return timedelta() <= ago <= _LONGEST_DAY
 
 
 def _hours(span: timedelta) -> str:

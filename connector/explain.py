@@ -10,7 +10,7 @@ import duckdb
 
 from connector.engine import fill_inputs, source_states
 from connector.errors import ConfigurationError
-from connector.policy_fit import load_client_policy
+from connector.policy_fit import load_client_policy, refuse_lacking
 from connector.render import one_line
 from connector.summary import missing_names, protection_name
 from connector.warehouse import Warehouse
@@ -46,7 +46,9 @@ def explain_customer(workspace: Workspace, wanted: str, as_of: AsOf) -> Customer
     Raises ConfigurationError when no customer, or more than one, answers to that.
     """
     policy = load_client_policy(workspace)
-    with Warehouse(workspace).reading(as_of.day) as connection:
+    warehouse = Warehouse(workspace)
+    refuse_lacking(policy, workspace, warehouse)
+    with warehouse.reading(as_of.day) as connection:
         key, name = _find(connection, wanted)
         sources = source_states(connection)
         compiled = compile_evaluation(policy, as_of, sources)

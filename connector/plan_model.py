@@ -7,7 +7,7 @@ differs between two plans of the same meaning (plan id, creation time) stands ou
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 import msgspec
@@ -28,7 +28,9 @@ __all__ = [
     "encode_row",
 ]
 
-PLAN_FORMAT = 1
+PLAN_FORMAT = 2
+
+_LONGEST_DAY = timedelta(hours=26)
 
 _encoder = msgspec.json.Encoder(order="deterministic")
 
@@ -142,6 +144,12 @@ class Plan(msgspec.Struct, frozen=True):
     calls: int
     cost: int
     applied: bool = False
+
+    @property
+    def is_of_its_day(self) -> bool:
+        """Made as of the last local midnight: what held on another day is no reason to write."""
+        ago = self.created_at - datetime.fromisoformat(self.header.as_of)
+        return timedelta() <= ago <= _LONGEST_DAY
 
 
 def encode_header(header: PlanHeader) -> bytes:

@@ -13,6 +13,7 @@ import msgspec
 from connector.errors import ConfigurationError
 from connector.needs import Needs
 from connector.ports import Adapter, FieldInfo, Schema
+from connector.warehouse import Warehouse
 from connector.workspace import Workspace, replace_file
 from policies.model import Policy
 from policies.policy import load_policy
@@ -91,6 +92,14 @@ def policy_needs(policy: Policy, workspace: Workspace) -> Needs:
     """What a pull has to bring, and staging to work out, for this policy."""
     fields = frozenset(custom_fields(policy))
     return Needs(fields, derived_columns(policy), workspace.config.region)
+
+
+def refuse_lacking(policy: Policy, workspace: Workspace, warehouse: Warehouse) -> None:
+    """Refuse to decide from a copy that was staged before the policy asked for something."""
+    lacking = warehouse.lacks(policy_needs(policy, workspace)) if warehouse.exists() else None
+    if lacking:
+        message = f"the staged copy lacks what the policy asks for: {', '.join(sorted(lacking))}"
+        raise ConfigurationError(message, "run `highseas pull`, then the same command again")
 
 
 def _leaves(policy: Policy) -> Iterator[Node]:

@@ -84,6 +84,8 @@ def plan_lines(plan: Plan, shown: Preview, voice: Voice, capabilities: Capabilit
     if header.overrides:
         given = message(language, "list.separator").join(header.overrides)
         return [*lines, message(language, "plan.looking", params=given)]
+    if header.kind == "policy" and not plan.is_of_its_day:
+        return [*lines, message(language, "plan.other_day")]
     return [*lines, message(language, "plan.next", plan=plan.id, highseas=voice.command)]
 
 

@@ -33,6 +33,7 @@ from connector.policy_fit import (
     check_policy_fits,
     load_client_policy,
     policy_needs,
+    refuse_lacking,
 )
 from connector.ports import Adapter, Organisation, Schema
 from connector.pull import PullReport, pull
@@ -181,7 +182,9 @@ def make_plan(
         policy.language or workspace.language,
         workspace.status_field,
     )
-    if not offline:
+    if offline:
+        refuse_lacking(policy, workspace, context.warehouse)
+    else:
         find_own_notes(context, journal, planning)
     stage_written(context, journal)  # what a killed run could not stage
     context.tell("progress.evaluating")

@@ -13,6 +13,7 @@ from policies.inputs import EvidenceItem, Gaps, Input, InputPlan
 from policies.inputs_sql import inputs_statements
 from policies.model import Policy, Protection, Rule
 from policies.moment import AsOf, SourceState
+from policies.notes import counts_days
 from policies.sql_expression import ExpressionSql, Thresholds
 from policies.thresholds import threshold_sql
 from policies.tree import Rank
@@ -98,8 +99,10 @@ class CompiledEvaluation:
         return tuple(item for item in self.plan.evidence_inputs(name) if item.may_be_unclear)
 
     def evidence_key(self, name: str) -> str:
-        """An expression over `inputs` that is equal when the deciding facts are."""
-        columns = [item.column for item in self.plan.evidence_inputs(name)]
+        """An expression over `inputs` that is equal when the deciding facts are; what grows from
+        day to day by itself decides nothing anew."""
+        inputs = self.plan.evidence_inputs(name)
+        columns = [item.column for item in inputs if not counts_days(item.name)]
         texts = [f"coalesce(CAST({column} AS VARCHAR), '')" for column in columns]
         return f"md5(concat_ws(chr(31), {', '.join(texts)}))" if texts else "''"
 

@@ -138,13 +138,16 @@ class _Loader:
         return {name: item.value for name, item in self._draft.clocks.items()}
 
 
+_KINDS = {bool: "true or false", int: "a number", Decimal: "a number", str: "a text"}
+
+
 def _overridden(name: str, text: str, params: Mapping[str, Value]) -> Value:
     if name not in params:
         hint = nearest(name, params)
         raise ConfigurationError(f"the policy has no parameter '{name}'", hint)
     value: Value = plain_scalar(text)
     if not _same_family(value, params[name]):
-        kind = type(params[name]).__name__
+        kind = _KINDS[type(params[name])]
         raise ConfigurationError(f"the parameter '{name}' cannot be set to that", f"it is {kind}")
     return value
 

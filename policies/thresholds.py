@@ -24,67 +24,74 @@ def threshold_sql(plan: InputPlan, rank: Rank) -> str:
     """One row: four breaks of a quintile (a value up to the k-th is in fifth k), or the smallest
     values of class A and of class B.
 
-    Values are put in bins first, one a whole unit; only the bins in which a break lies are sorted.
+    Whole numbers come again and again, so grouping them leaves little to sort. Others are put in
+    bins first, and only the bins in which the breaks lie are sorted.
     """
     value = ExpressionSql(plan, {}).sql(rank.value)
-    if rank.kind is RankKind.ABC or not is_small(rank.value):
+    whole = rank.kind is RankKind.QUINTILE and is_small(rank.value)
+    if not whole:
         value = f"CAST({value} AS DECIMAL(38,{scale(rank.value)}))"  # sums need room
-    where = "v IS NOT NULL"
+    values = f"SELECT v FROM (SELECT {value} AS v FROM inputs) WHERE v IS NOT NULL"
+    size, steps = 4, _WHOLE_STEPS if whole else _QUINTILE_STEPS
     if rank.kind is RankKind.ABC:
-        where = "v > 0"
-    size = len(rank.shares) if rank.kind is RankKind.ABC else 4
-    columns = ", ".join(f"CASE WHEN usable THEN b_{place} END" for place in range(1, size + 1))
-    steps = _abc_steps(rank.shares) if rank.kind is RankKind.ABC else _quintile_steps()
+        size, steps = len(rank.shares), _abc_steps(rank.shares)
+    columns = ", ".join(f"CASE WHEN usable THEN b_{k} END" for k in range(1, size + 1))
     breaks = ", ".join(f"min(CASE WHEN k = {k} THEN v END) AS b_{k}" for k in range(1, size + 1))
     return (
-        f"WITH values AS (SELECT {value} AS v FROM inputs), "
-        f"x AS (SELECT v, {_BIN} AS bin FROM values WHERE {where}), "
-        f"t AS (SELECT count(*) >= {MIN_CASES} AND {_one_currency(plan, rank)} AS usable "
-        f"FROM values WHERE v IS NOT NULL), {steps} "
-        f"SELECT {columns} FROM (SELECT {breaks} FROM found), t"
+        f"WITH x AS NOT MATERIALIZED (SELECT v, {_BIN} AS bin FROM ({values})), "
+        f"t AS (SELECT count(*) AS cases, count(*) >= {MIN_CASES} AND {_one_currency(plan, rank)} "
+        f"AS usable FROM x), {steps} SELECT {columns} FROM (SELECT {breaks} FROM found), t"
     )
 
 
-# Beyond what 64 bits hold, everything is in the first or in the last bin.
-_BIN = "CAST(floor(least(greatest(v, -100000000000000000), 100000000000000000)) AS BIGINT)"
+# Rounded to a floating number, what was larger is never smaller: whole bins stand in order.
+_BIN = "floor(CAST(v AS DOUBLE))"
+_FIFTHS = "(VALUES (1), (2), (3), (4)) f(k)"
+_UPTO = "sum(n) OVER (ORDER BY {} ROWS UNBOUNDED PRECEDING)"
+# The least value with at least so many fifths of all cases up to it.
+_WHOLE_STEPS = (
+    f"running AS (SELECT v, {_UPTO.format('v')} AS upto "
+    "FROM (SELECT v, count(*) AS n FROM x GROUP BY v)), "
+    f"found AS (SELECT k, v FROM running, t, {_FIFTHS} WHERE upto * 5 >= cases * k)"
+)
+_QUINTILE_STEPS = (
+    f"bins AS (SELECT bin, n, {_UPTO.format('bin')} AS upto "
+    "FROM (SELECT bin, count(*) AS n FROM x GROUP BY bin)), "
+    "picked AS (SELECT k, min(bin) AS bin, min(upto - n) AS lower, any_value(cases) AS cases "
+    f"FROM bins, t, {_FIFTHS} WHERE upto * 5 >= cases * k GROUP BY k), "
+    "near AS (SELECT k, v, count(*) AS n, any_value(lower) AS lower, any_value(cases) AS cases "
+    "FROM x JOIN picked USING (bin) GROUP BY k, v), "
+    "running AS (SELECT k, v, lower + sum(n) OVER "
+    "(PARTITION BY k ORDER BY v ROWS UNBOUNDED PRECEDING) AS upto, cases FROM near), "
+    "found AS (SELECT k, v FROM running WHERE upto * 5 >= cases * k)"
+)
 
 
 def _one_currency(plan: InputPlan, rank: Rank) -> str:
-    currencies = [item.currency_column for item in plan.currencies(rank)]
-    if not currencies:
+    columns = [item.currency_column for item in plan.currencies(rank)]
+    if not columns:
         return "TRUE"
-    ends = (", ".join(f"{end}({column})" for column in currencies) for end in ("min", "max"))
-    least, greatest = ends
+    least, greatest = (", ".join(f"{end}({name})" for name in columns) for end in ("min", "max"))
     return f"(SELECT coalesce(least({least}) = greatest({greatest}), TRUE) FROM inputs)"
 
 
-def _quintile_steps() -> str:
-    """Of equal values the first in order decides for all of them, so ties stay together."""
-    return (
-        "bins AS (SELECT bin, n, sum(n) OVER (ORDER BY bin ROWS UNBOUNDED PRECEDING) AS upto, "
-        "sum(n) OVER () AS cases FROM (SELECT bin, count(*) AS n FROM x GROUP BY bin)), "
-        "picked AS (SELECT k, min(bin) AS bin, min(upto - n) AS before, any_value(cases) AS cases "
-        "FROM bins, (VALUES (1), (2), (3), (4)) f(k) WHERE upto * 5 >= cases * k GROUP BY k), "
-        "found AS (SELECT k, v, before + sum(n) OVER (PARTITION BY k ORDER BY v "
-        "ROWS UNBOUNDED PRECEDING) AS upto, cases FROM (SELECT k, v, count(*) AS n, "
-        "any_value(before) AS before, any_value(cases) AS cases "
-        "FROM x JOIN picked USING (bin) GROUP BY k, v) QUALIFY upto * 5 >= cases * k)"
-    )
-
-
 def _abc_steps(shares: Sequence[int]) -> str:
+    """The least value of which all above have together less than a share of the total."""
     listed = ", ".join(f"({place}, {share})" for place, share in enumerate(shares, start=1))
     return (
         "bins AS (SELECT bin, sum(s) OVER (ORDER BY bin DESC ROWS UNBOUNDED PRECEDING) - s "
         "AS above, sum(s) OVER () AS total "
-        "FROM (SELECT bin, sum(v) AS s FROM x GROUP BY bin)), "
-        "picked AS (SELECT k, share, min(bin) AS bin, max(above) AS above, "
-        f"any_value(total) AS total FROM bins, (VALUES {listed}) f(k, share) "
-        "WHERE above * 100 < total * share GROUP BY k, share), "
-        "found AS (SELECT k, v, before + sum(s) OVER (PARTITION BY k ORDER BY v DESC "
-        "ROWS UNBOUNDED PRECEDING) - s AS above, total, share FROM (SELECT k, v, sum(v) AS s, "
-        "any_value(above) AS before, any_value(total) AS total, any_value(share) AS share "
-        "FROM x JOIN picked USING (bin) GROUP BY k, v) QUALIFY above * 100 < total * share)"
+        "FROM (SELECT bin, sum(v) AS s FROM x WHERE v > 0 GROUP BY bin)), "
+        "picked AS (SELECT k, min(bin) AS bin, max(above) AS higher, any_value(total) AS total, "
+        f"any_value(share) AS share FROM bins, (VALUES {listed}) f(k, share) "
+        "WHERE above * 100 < total * share GROUP BY k), "
+        "near AS (SELECT k, v, sum(v) AS s, any_value(higher) AS higher, "
+        "any_value(total) AS total, any_value(share) AS share "
+        "FROM x JOIN picked USING (bin) WHERE v > 0 GROUP BY k, v), "
+        "running AS (SELECT k, v, higher + sum(s) OVER "
+        "(PARTITION BY k ORDER BY v DESC ROWS UNBOUNDED PRECEDING) - s AS above, total, share "
+        "FROM near), "
+        "found AS (SELECT k, v FROM running WHERE above * 100 < total * share)"
     )
 
 

@@ -171,7 +171,7 @@ def test_a_protection_more_writes_nothing_more(seed: int, when: str, kind: str) 
 def test_the_past_is_decided_as_it_was_on_its_day(seed: int) -> None:
     with shop_of(seed) as shop:
         decided: dict[AsOf, tuple[object, object]] = {}
-        for _ in range(4):
+        for _ in range(3):
             plan = shop.plan()
             matched = [(count.rule, count.matched) for count in plan.header.rules]
             decided[shop.today] = (shop.findings(shop.today), matched)

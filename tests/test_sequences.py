@@ -398,7 +398,7 @@ def described(shop: Shop, **fields: FieldInfo) -> Schema:
     [
         (FieldInfo("other", "text", writable=True), "has no field"),
         (FieldInfo("status", "text"), "cannot be written"),
-        (FieldInfo("status", "boolean", writable=True), "holds a boolean"),
+        (FieldInfo("status", "boolean", writable=True), "is of type boolean"),
         (FieldInfo("status", "choice", writable=True, options=("new",)), "has no option void"),
     ],
 )

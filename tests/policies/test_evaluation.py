@@ -473,3 +473,19 @@ def test_local_days_agree_around_each_change_of_clocks(zone: str) -> None:
     by_python, _ = python_outcomes(world.connection, policy, world.as_of, ALL_COMPLETE)
     assert by_sql == by_python
     assert len(by_sql) == len(moments) + 1
+
+
+def test_a_number_that_grows_by_itself_makes_no_new_note() -> None:
+    policy = parse_policy(
+        "policy: 2\nname: p\nrules:\n"
+        "- {task: t, note: true, when: open_deals_days() > 3 AND open_deals = 1, mark: {tag: x}}\n"
+    )
+    connection = new_world()
+    add_customer(connection)
+    opened = datetime(2026, 1, 1)  # noqa: DTZ001 - UTC, as staged
+    insert(connection, "deals", customer="A:1", state="open", happened_at=opened)
+    keys = set()
+    for day in (date(2026, 6, 1), date(2026, 6, 2)):
+        duckdb_outcomes(connection, policy, AsOf.midnight(day, "UTC"), ALL_COMPLETE)
+        keys.add(connection.execute("SELECT s_0, k_0 FROM findings").fetchone())
+    assert len(keys) == 1

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from policies.model import Policy
 from policies.moment import SourceState
 from policies.policy import parse_policy
 from policies.vocabulary import EVENTS
@@ -97,6 +98,25 @@ def more_planned(decided: Decisions, fully: Decisions) -> list[object]:
     ]
 
 
+def blank_some(connection: duckdb.DuckDBPyConnection, blanked: int) -> None:
+    for table, columns in UNKNOWN_WHEN_BLANK.items():
+        for place, column in enumerate(columns):
+            connection.execute(
+                f"UPDATE {table} SET {column} = NULL "
+                f"WHERE hash(id || '{column}') % 12 = {(blanked + place) % 12}"
+            )
+
+
+def all_conditions() -> Policy:
+    """A task for each condition."""
+    rules = [
+        {"task": f"task {place}", "when": when, "mark": {"tag": f"task {place}"}}
+        for place, when in enumerate(PLAIN)
+    ]
+    parts = {"policy": 2, "name": "all", "fields": {"Size": "number"}, "rules": rules}
+    return policy_of_parts({**parts, "calendar": {"holidays": "CN"}})
+
+
 def one_exit(parts: Parts) -> Parts:
     """The policy with the first of its exits alone."""
     exits = [rule for rule in parts["rules"] if any(kind in rule for kind in EXITS)]
@@ -136,12 +156,7 @@ def test_blanks_leave_undecided_and_decide_nothing_otherwise(
     policy = without_guards(policy_of_parts({**one_exit(parts), "group": []}))
     fully = decide(world(), policy, AS_OF, FULL, standing)
     with changed_world() as connection:
-        for table, columns in UNKNOWN_WHEN_BLANK.items():
-            for place, column in enumerate(columns):
-                connection.execute(
-                    f"UPDATE {table} SET {column} = NULL "
-                    f"WHERE hash(id || '{column}') % 12 = {(blanked + place) % 12}"
-                )
+        blank_some(connection, blanked)
         decided = decide(connection, policy, AS_OF, FULL, standing)
     assert less_known(decided, fully) == []
     assert more_planned(decided, fully) == []
@@ -160,6 +175,28 @@ def test_an_unknown_stage_is_never_a_change(
             earlier = exits[: exits.index(rule)]
             assert any((found.stages[key, other] or 0) > 0 for other in earlier), (key, rule)
             assert found.actions[key, rule] == ("change", None), "it can only leave"
+
+
+@pytest.mark.parametrize("days", [None, 30, 90, 200])
+def test_no_condition_is_decided_otherwise_by_sources_known_in_part(days: int | None) -> None:
+    policy, since = all_conditions(), None if days is None else AS_OF.window_day(days)
+    in_part = dict.fromkeys(FULL, SourceState(since is not None, since, FULL["orders"].pulled_at))
+    fully, decided = decide(world(), policy, AS_OF, FULL), decide(world(), policy, AS_OF, in_part)
+    assert less_known(decided, fully) == []
+    assert more_planned(decided, fully) == []
+    assert decided.changes
+
+
+@pytest.mark.parametrize("blanked", range(4))
+def test_no_condition_is_decided_otherwise_by_blanks(blanked: int) -> None:
+    policy = all_conditions()
+    fully = decide(world(), policy, AS_OF, FULL)
+    with changed_world() as connection:
+        blank_some(connection, blanked)
+        decided = decide(connection, policy, AS_OF, FULL)
+    assert less_known(decided, fully) == []
+    assert more_planned(decided, fully) == []
+    assert decided.changes
 
 
 # Order.
