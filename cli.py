@@ -444,6 +444,7 @@ class _PolicyPlace(NamedTuple):
     fields: dict[str, Any]
     language: str
     today: date
+    workspace: Workspace | None = None
 
 
 def _policy_place(terminal: Terminal, path: Path | None) -> _PolicyPlace:
@@ -455,7 +456,18 @@ def _policy_place(terminal: Terminal, path: Path | None) -> _PolicyPlace:
     schema = remembered_schema(workspace)
     fields = field_types(schema) if schema else {}
     today = datetime.now(workspace.zone_info).date()
-    return _PolicyPlace(workspace.policy_path, fields, workspace.language, today)
+    return _PolicyPlace(workspace.policy_path, fields, workspace.language, today, workspace)
+
+
+def _known_sources(workspace: Workspace | None) -> Any:
+    """How complete each facts table is; None outside of a workspace, and before the first pull."""
+    from connector.engine import source_states
+    from connector.warehouse import Warehouse
+
+    if workspace is None or not Warehouse(workspace).exists():
+        return None
+    with Warehouse(workspace).reading() as connection:
+        return source_states(connection)
 
 
 @policy.command("check")
@@ -472,7 +484,12 @@ def policy_check(terminal: Terminal, path: Path | None) -> None:
     from connector.remarks import policy_remarks, read_signed
 
     place = _policy_place(terminal, path)
-    loaded, found = check_policy(place.path, fields=place.fields, signed=read_signed(place.path))
+    loaded, found = check_policy(
+        place.path,
+        fields=place.fields,
+        signed=read_signed(place.path),
+        sources=_known_sources(place.workspace),
+    )
     told = replace(loaded, warnings=())  # they are among those found
     remarks = policy_remarks(told, place.path, place.language, place.today)
     terminal.result(

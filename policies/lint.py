@@ -16,6 +16,9 @@ from policies.syntax import names_in
 from policies.tree import AnyOf, Attribute, DaysSince, MetricValue, Node, Not, leaves, walk
 from policies.written import name_in
 
+# So many names are said one by one, when nothing of a policy has a case.
+_FEW = 2
+
 
 def lint(
     policy: Policy,
@@ -154,7 +157,13 @@ def _unsigned(policy: Policy, places: Places, signed: Signature | None) -> Itera
 
 
 def _untested(policy: Policy, places: Places, names: frozenset[str]) -> Iterator[Problem]:
-    known = [*(rule.id for rule in policy.rules), *(item.id for item in policy.protections)]
+    guards = {item.id for item in policy.protections if item.built_in}
+    own = [*(rule.id for rule in policy.rules), *(item.id for item in policy.protections)]
+    known = [name for name in own if name not in guards]
+    if len(known) > _FEW and names >= set(known):
+        hint = "write down a few customers and what is decided about them: cases/first.yaml"
+        yield problem_at(places.named(known[0]), "there is no case for this policy yet", hint)
+        return
     for name in known:
         if name in names:
             hint = f"add a customer with expect: {{{name}: ...}} to a file in cases/"

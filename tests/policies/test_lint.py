@@ -382,3 +382,16 @@ def test_a_policy_without_its_files_has_findings_at_the_top() -> None:
         "p:1:1: no case covers 't'",
         "p:1:1: this condition can never hold: nobody is in 't'",
     }
+
+
+def test_a_policy_without_any_case_is_told_once() -> None:
+    rules = "".join(
+        f"- {{task: t{number}, when: open_deals > {number}, mark: {{tag: x{number}}}}}\n"
+        for number in range(3)
+    )
+    policy = parse_policy(f"policy: 2\nname: p\nrules:\n{rules}")
+    names = [rule.id for rule in policy.rules]
+    (found,) = [item for item in lint(policy, untested=names) if "case" in item.message]
+    assert found.message == "there is no case for this policy yet"
+    some = [item for item in lint(policy, untested=names[:2]) if "case" in item.message]
+    assert len(some) == 2
