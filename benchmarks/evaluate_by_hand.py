@@ -124,7 +124,7 @@ _EVIDENCE = (
 
 def thresholds(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[object, ...]]:
     """The breaks of each rank: four of a quintile, or the least values of A and B. Whole numbers
-    are grouped first; amounts hardly repeat, and are sorted as they are."""
+    are grouped first; amounts hardly repeat, and only the bins in which breaks lie are sorted."""
     currencies = connection.execute(
         "SELECT least(min(cur_amount), min(cur_amount_year), min(cur_refund)) = "
         "greatest(max(cur_amount), max(cur_amount_year), max(cur_refund)) FROM metrics"
@@ -133,29 +133,44 @@ def thresholds(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[object,
     found = {}
     for name, (value, currency) in _RANKS.items():
         known = f"(SELECT {value} AS v FROM metrics WHERE v IS NOT NULL)"
-        breaks = ", ".join(f"min(CASE WHEN u * 5 >= c * {k} THEN v END)" for k in range(1, 5))
         if name.startswith("abc"):
-            query = (
-                "SELECT min(CASE WHEN above * 100 < total * 80 THEN v END), "
-                "min(CASE WHEN above * 100 < total * 95 THEN v END) FROM ("
-                "SELECT v, sum(v) OVER (ORDER BY v DESC ROWS UNBOUNDED PRECEDING) - v AS above "
-                f"FROM {known} WHERE v > 0), (SELECT sum(v) AS total FROM {known} WHERE v > 0)"
-            )
+            query = _ABC.format(known=known)
         elif currency:
-            query = (
-                f"SELECT {breaks} FROM (SELECT v, row_number() OVER (ORDER BY v) AS u "
-                f"FROM {known}), (SELECT count(*) AS c FROM {known})"
-            )
+            query = _MONEY.format(known=known)
         else:
-            query = (
-                f"SELECT {breaks} FROM (SELECT v, "
-                "sum(n) OVER (ORDER BY v ROWS UNBOUNDED PRECEDING) AS u, sum(n) OVER () AS c "
-                f"FROM (SELECT v, count(*) AS n FROM {known} GROUP BY v))"
-            )
+            query = _WHOLE.format(known=known)
         row = connection.execute(query).fetchone()
         assert row is not None
         found[name] = row
     return found
+
+
+_FOURS = ", ".join(f"min(CASE WHEN u * 5 >= c * {k} THEN v END)" for k in range(1, 5))
+_WHOLE = f"""
+SELECT {_FOURS} FROM (SELECT v, sum(n) OVER (ORDER BY v ROWS UNBOUNDED PRECEDING) AS u,
+  sum(n) OVER () AS c FROM (SELECT v, count(*) AS n FROM {{known}} GROUP BY v))"""
+# The bin of each break, how many values lie below it, and then the break among the bin's own.
+_MONEY = f"""
+WITH x AS NOT MATERIALIZED (SELECT v, floor(CAST(v AS DOUBLE)) AS bin FROM {{known}}),
+bins AS (SELECT bin, n, sum(n) OVER (ORDER BY bin ROWS UNBOUNDED PRECEDING) AS u,
+  sum(n) OVER () AS c FROM (SELECT bin, count(*) AS n FROM x GROUP BY bin)),
+picked AS (SELECT k, min(bin) AS bin, min(u - n) AS lower, any_value(c) AS c
+  FROM bins, (VALUES (1), (2), (3), (4)) f(k) WHERE u * 5 >= c * k GROUP BY k),
+found AS (SELECT k, v, c, lower + row_number() OVER (PARTITION BY k ORDER BY v) AS u
+  FROM x JOIN picked USING (bin))
+SELECT {", ".join(f"min(CASE WHEN k = {k} AND u * 5 >= c * {k} THEN v END)" for k in range(1, 5))}
+FROM found"""
+_ABC = """
+WITH x AS NOT MATERIALIZED (SELECT v, floor(CAST(v AS DOUBLE)) AS bin FROM {known} WHERE v > 0),
+bins AS (SELECT bin, sum(s) OVER (ORDER BY bin DESC ROWS UNBOUNDED PRECEDING) - s AS above,
+  sum(s) OVER () AS total FROM (SELECT bin, sum(v) AS s FROM x GROUP BY bin)),
+picked AS (SELECT k, min(bin) AS bin, max(above) AS higher, any_value(total) AS total
+  FROM bins, (VALUES (80), (95)) f(k) WHERE above * 100 < total * k GROUP BY k),
+found AS (SELECT k, v, total, higher - v + sum(v) OVER
+  (PARTITION BY k ORDER BY v DESC ROWS UNBOUNDED PRECEDING) AS above
+  FROM x JOIN picked USING (bin))
+SELECT min(CASE WHEN k = 80 AND above * 100 < total * 80 THEN v END),
+  min(CASE WHEN k = 95 AND above * 100 < total * 95 THEN v END) FROM found"""
 
 
 def evaluate(connection: duckdb.DuckDBPyConnection, breaks: Mapping[str, object]) -> None:

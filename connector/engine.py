@@ -22,11 +22,15 @@ def source_states(connection: duckdb.DuckDBPyConnection) -> dict[str, SourceStat
 
 
 def evaluate(
-    connection: duckdb.DuckDBPyConnection, policy: Policy, as_of: AsOf
+    connection: duckdb.DuckDBPyConnection,
+    policy: Policy,
+    as_of: AsOf,
+    standing: str | None = None,
 ) -> CompiledEvaluation:
-    """Fill the temporary tables `inputs` and `findings` for every customer."""
+    """Fill the temporary table `inputs` for every customer, and `findings`: for every customer too,
+    or with `standing` for those of that table and those of whom a rule has something to say."""
     compiled = compile_evaluation(policy, as_of, source_states(connection))
-    connection.execute(compiled.findings_sql(fill_inputs(connection, compiled)))
+    connection.execute(compiled.findings_sql(fill_inputs(connection, compiled), standing))
     return compiled
 
 

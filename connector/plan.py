@@ -14,7 +14,7 @@ from connector.engine import evaluate
 from connector.guard import PERIOD_DAYS, OwnerCount, pause, tripped_cap, tripped_owner_cap
 from connector.journal import Journal
 from connector.plan_model import Plan, PlanHeader, PlanRow, RuleCount
-from connector.plan_rows import PlanContext, RuleRows, gather_actions
+from connector.plan_rows import PlanContext, RuleRows, gather_actions, show_customers
 from connector.standing import load_recent, load_standing
 from connector.warehouse import Warehouse
 from policies.compile_sql import CompiledEvaluation
@@ -35,11 +35,9 @@ def build_plan(
     `overrides` are the params that the policy was loaded with; a plan with any is for looking.
     """
     with warehouse.reading(context.as_of.day) as connection:
-        connection.execute(
-            "CREATE TEMP VIEW current_customers AS SELECT * FROM warehouse.main.customers"
-        )
-        compiled = evaluate(connection, context.policy, context.as_of)
         load_standing(connection, journal)
+        compiled = evaluate(connection, context.policy, context.as_of, "open_episodes")
+        show_customers(connection)
         load_recent(connection, journal, _period_start(context))
         written = context.written_policy.with_retired(_retired(connection, context.policy))
         for statement in action_statements(written):
@@ -90,7 +88,7 @@ def _rows(
 
 
 def _customers(connection: duckdb.DuckDBPyConnection) -> int:
-    row = connection.execute("SELECT count(*) FROM findings").fetchone()
+    row = connection.execute("SELECT count(*) FROM inputs").fetchone()
     return int(row[0]) if row else 0
 
 
@@ -134,13 +132,13 @@ def _moving_by_owner(
     period of the cap; customers without an owner are left out, and owners of whom nobody moves."""
     numbers = [f"({number}, {literal(rule.id)})" for number, rule in enumerate(policy.rules)]
     rows = connection.execute(
-        "WITH owned AS (SELECT owner_id, count(*) AS customers FROM current_customers "
+        "WITH owned AS (SELECT owner_id, count(*) AS customers FROM warehouse.main.customers "
         "WHERE owner_id IS NOT NULL GROUP BY owner_id), moved AS ("
         "SELECT rule, key, TRUE AS now FROM actions WHERE status = 'change' AND moving UNION ALL "
         f"SELECT n.number, r.customer, FALSE FROM recent r JOIN (VALUES {', '.join(numbers)}) "
         "n(number, id) ON n.id = r.rule) "
         "SELECT m.rule, c.owner_id, count(DISTINCT m.key), any_value(o.customers) "
-        "FROM moved m JOIN current_customers c ON c.key = m.key "
+        "FROM moved m JOIN warehouse.main.customers c ON c.key = m.key "
         "JOIN owned o ON o.owner_id = c.owner_id "
         "GROUP BY m.rule, c.owner_id HAVING bool_or(m.now)"
     ).fetchall()

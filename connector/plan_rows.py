@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import duckdb
 import msgspec
@@ -93,6 +93,15 @@ _ACTION_WIDTH = len(_Action._fields)
 _ORDER = " ".join(f"WHEN {literal(status)} THEN {place}" for place, status in enumerate(STATUSES))
 
 
+def show_customers(connection: duckdb.DuckDBPyConnection) -> None:
+    """Fill `current_customers`: what the CRM shows of the customers in `findings`."""
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE current_customers AS "
+        "SELECT key, name, version, owner_id, tags, status "
+        "FROM warehouse.main.customers SEMI JOIN findings USING (key)"
+    )
+
+
 def gather_actions(connection: duckdb.DuckDBPyConnection) -> None:
     """Fill `listed`, the actions that become rows, and what is known of their customers.
 
@@ -141,11 +150,10 @@ class RuleRows:
             for protection in context.policy.protections
             if rule.kind == RETIRED or rule.kind in protection.kinds
         ]
-        # Whose evidence is fetched: for an undecided row the protections' may be what is missing.
-        own = () if rule.kind == RETIRED else compiled.evidence_columns(rule.id)
-        columns = [own, *(compiled.evidence_columns(name) for name in self._shields)]
-        self._widths = [len(group) for group in columns]
-        self._columns = [column for group in columns for column in group]
+        self._names = () if rule.kind == RETIRED else (rule.id,)
+        self._readers = {
+            name: compiled.evidence_reader(name) for name in (*self._names, *self._shields)
+        }
 
     def rows(
         self, connection: duckdb.DuckDBPyConnection, sequence: Iterator[int]
@@ -158,20 +166,41 @@ class RuleRows:
         self, connection: duckdb.DuckDBPyConnection
     ) -> Iterator[tuple[_Action, tuple[Evidence, ...], tuple[str, ...]]]:
         """Stream the actions with the facts behind them, and what is missing for a decision."""
-        result = connection.execute(self._query())
+        for action, found in self._fetched(connection, self._names, "TRUE"):
+            if action.status == RowStatus.UNDECIDED:
+                break  # they come last, and the protections' evidence may be what they lack
+            yield action, found.get(self._rule.id, ()), ()
+        else:
+            return
+        names = (*self._names, *self._shields)
+        undecided = f"a.status = {literal(RowStatus.UNDECIDED.value)}"
+        for action, found in self._fetched(connection, names, undecided):
+            yield action, found.get(self._rule.id, ()), self._missing(action, found)
+
+    def _fetched(
+        self, connection: duckdb.DuckDBPyConnection, names: Iterable[str], where: str
+    ) -> Iterator[tuple[_Action, dict[str, tuple[Evidence, ...]]]]:
+        """The actions, each with the evidence of the rule or protections of these names."""
+        columns: list[str] = []
+        parts = []
+        for name in names:
+            start = _ACTION_WIDTH + len(columns)
+            columns += self._compiled.evidence_columns(name)
+            parts.append((name, self._readers[name], slice(start, _ACTION_WIDTH + len(columns))))
+        result = connection.execute(self._query(columns, where))
         while fetched := result.fetchmany(_FETCH):
             for values in fetched:
-                action = _Action(*values[:_ACTION_WIDTH])
-                yield action, *self._evidence(action, values[_ACTION_WIDTH:])
+                action = _Action._make(values[:_ACTION_WIDTH])
+                yield action, {name: reader(values[part]) for name, reader, part in parts}
 
-    def _query(self) -> str:
+    def _query(self, columns: Iterable[str], where: str) -> str:
         key = self._compiled.evidence_key(self._rule.id) if self._rule.note else "''"
         return f"""
-SELECT {", ".join([_COLUMNS.format(evidence_key=key), *(f"i.{name}" for name in self._columns)])}
+SELECT {", ".join([_COLUMNS.format(evidence_key=key), *(f"i.{name}" for name in columns)])}
 FROM listed a
 JOIN listed_customers c ON c.place = a.place
 JOIN listed_inputs i ON i.place = a.place
-WHERE a.rule = {self._number}
+WHERE a.rule = {self._number} AND {where}
 ORDER BY CASE a.status {_ORDER} END, a.key"""
 
     def _row(
@@ -200,21 +229,13 @@ ORDER BY CASE a.status {_ORDER} END, a.key"""
         )
         return self._with_primitives(row, stage, action) if row.status == "change" else row
 
-    def _evidence(
-        self, action: _Action, values: Sequence[Any]
-    ) -> tuple[tuple[Evidence, ...], tuple[str, ...]]:
-        """The rule's evidence, and for an undecided row what is missing and for whom."""
-        first, *others = self._widths
-        own = self._compiled.read_evidence(self._rule.id, values[:first]) if first else ()
-        if action.status != RowStatus.UNDECIDED:
-            return own, ()
-        unclear = list(own) if action.stage is None else []
-        if action.stage is not None:
-            start = first
-            for name, width in zip(self._shields, others, strict=True):
-                unclear += self._compiled.read_evidence(name, values[start : start + width])
-                start += width
-        return own, tuple(dict.fromkeys(missing_inputs(unclear)))
+    def _missing(
+        self, action: _Action, found: Mapping[str, tuple[Evidence, ...]]
+    ) -> tuple[str, ...]:
+        """What an undecided row lacks: its rule, or the protections that may stand before it."""
+        names = self._names if action.stage is None else self._shields
+        unclear = [item for name in names for item in found[name]]
+        return tuple(dict.fromkeys(missing_inputs(unclear)))
 
     def _blocked_by(self, action: _Action) -> str:
         if action.status == RowStatus.PROTECTED and action.blocked is not None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from policies.inputs import EvidenceItem, Gaps, Input, InputPlan
+from policies.evidence import scalar
+from policies.inputs import KNOWN, NEVER, EvidenceItem, Gaps, Input, InputPlan
 from policies.inputs_sql import inputs_statements
 from policies.model import Policy, Protection, Rule
 from policies.moment import AsOf, SourceState
@@ -17,6 +18,8 @@ from policies.notes import counts_days
 from policies.sql_expression import ExpressionSql, Thresholds
 from policies.thresholds import threshold_sql
 from policies.tree import Rank
+
+_REMEMBERED = 1_000  # values of a column
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,54 @@ class CompiledEvaluation:
             unclear=frozenset(item.place for item, doubt in doubts if doubt),
         )
         return self.plan.evidence(name, values[second:], gaps)
+
+    def evidence_reader(self, name: str) -> EvidenceReader:
+        """`read_evidence` for many customers."""
+        return EvidenceReader(self, name, len(self._undated(name)) + len(self._unclear(name)))
+
+
+class EvidenceReader:
+    """Reads the evidence of one rule or protection, customer by customer. Of most of them all is
+    clear: then a value that is not there means the same for each, and what comes again is made
+    once."""
+
+    def __init__(self, compiled: CompiledEvaluation, name: str, flags: int) -> None:
+        self._compiled = compiled
+        self._name = name
+        self._first = 1 + flags
+        inputs = compiled.plan.evidence_inputs(name)
+        self._blank = [
+            EvidenceItem(item.name, item.type_name, None, item.empty_state) for item in inputs
+        ]
+        self._known: list[dict[object, EvidenceItem]] = [{} for _ in inputs]
+        leaves = [item.leaf for item in inputs]
+        self._fallbacks = [
+            (leaves.index(leaf), [leaves.index(other) for other in others])
+            for leaf, others in compiled.plan.fallbacks_of(name).items()
+        ]
+
+    def __call__(self, values: Sequence[object]) -> tuple[EvidenceItem, ...]:
+        first = self._first
+        if not values[0] or True in values[1:first]:
+            return self._compiled.read_evidence(self._name, values)
+        items = []
+        for place, value in enumerate(values[first:]):
+            item = self._blank[place] if value is None else self._known[place].get(value)
+            items.append(item or self._make(place, value))
+        if self._fallbacks:
+            unused = {
+                place
+                for place, others in self._fallbacks
+                if not any(items[other].state == NEVER for other in others)
+            }
+            items = [item for place, item in enumerate(items) if place not in unused]
+        return tuple(items)
+
+    def _make(self, place: int, value: object) -> EvidenceItem:
+        item = self._blank[place]._replace(value=scalar(value), state=KNOWN)
+        if len(self._known[place]) < _REMEMBERED:
+            self._known[place][value] = item
+        return item
 
 
 def compile_evaluation(

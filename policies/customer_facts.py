@@ -124,7 +124,7 @@ class _Reading:
     def add_metric(self, item: Input, rows: FactRows, seen: Sequence[Seen]) -> None:
         answer = rows.answer(item, seen)
         assert item.metric is not None  # noqa: S101 - the caller has looked
-        dated = item.metric.fact not in self._undated
+        dated = item.certain or item.metric.fact not in self._undated
         known = dated and (self._history or not item.history)
         if item.may_be_unclear and answer.unclear and known:
             self._unclear.add(item.place)

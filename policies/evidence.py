@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
@@ -70,7 +70,7 @@ def scalar(value: object) -> Scalar:
 def input_of(leaf: Leaf) -> Leaf:
     """What has to be computed for a leaf: what it falls back on is no part of that."""
     if isinstance(leaf, MetricValue) and leaf.otherwise is not None:
-        return MetricValue(leaf.name, leaf.days, leaf.rows, leaf.after, leaf.asked)
+        return replace(leaf, otherwise=None)
     return leaf
 
 

@@ -93,6 +93,8 @@ class FactSql:
         windows = []
         if item.start is not None and moment_literal(item.start) != self._start:
             windows = [f"happened_at >= {moment_literal(item.start)}"]
+        if item.certain:
+            windows.append("happened_at IS NOT NULL")
         unknown = ""
         if condition is not None and may_be_unknown(condition):
             unknown = " AND ".join([f"{parts[0]} IS NULL", *windows])
@@ -276,7 +278,7 @@ class FactSql:
         assert item.metric is not None  # noqa: S101 - an input of a facts table is a metric
         table, name = self._table, f"v_{item.place}"
         own = item.asked is not None and item.asked.after is not None
-        known = f"NOT {table}.u"
+        known = "TRUE" if item.certain else f"NOT {table}.u"
         if item.history:
             known = f"{self._history} AND {known}"
         if own:

@@ -1,12 +1,13 @@
 """The protections of the product itself: no policy can leave them out.
 
-They are made of facts alone, and hold only where they are known to: a source that was never
-pulled protects nobody.
+They count facts that are known to be there, so that one that is unknown takes none of them away;
+a source that was never pulled protects nobody.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from typing import cast
 
@@ -14,13 +15,13 @@ from policies.condition import Expression
 from policies.expressions import build
 from policies.model import Protection
 from policies.scope import Scope
-from policies.tree import Node
+from policies.tree import MetricValue, Node, rebuilt
 
 _EXITS = frozenset({"pool", "void", "cleanout"})
 
 # A receivable is counted, not summed: amounts in two currencies have no sum.
 _GUARDS: tuple[tuple[str, str, frozenset[str]], ...] = (
-    ("has-ordered", "NOT never(last_order_at)", frozenset({"pool", "void"})),
+    ("has-ordered", "orders_count() > 0", frozenset({"pool", "void"})),
     ("won-deal", "won_deals > 0", frozenset({"pool"})),
     ("our-complaint", "complaints_open(fault = 'ours') > 0", frozenset({"cleanout"})),
     ("open-receivable", "invoices_count(settled_at IS NULL) > 0", _EXITS),
@@ -44,5 +45,9 @@ def _guards() -> tuple[Protection, ...]:
 
 
 def _guard(name: str, text: str, kinds: frozenset[str]) -> Protection:
-    tree = cast("Node", build(text, Scope()).node)
+    tree = rebuilt(cast("Node", build(text, Scope()).node), _certain)
     return Protection(name, Expression(text, tree), kinds, certain=True, built_in=True)
+
+
+def _certain(node: Node) -> Node | None:
+    return replace(node, certain=True) if isinstance(node, MetricValue) else None

@@ -37,6 +37,7 @@ from policies.tree import (
     MetricValue,
     Node,
     Rank,
+    Surely,
     WorkdaysSince,
     leaves,
     walk,
@@ -83,6 +84,11 @@ class Input:
     start: datetime | None = None
     asked: MetricValue | None = None
     value: Node | None = None
+
+    @property
+    def certain(self) -> bool:
+        """Does nothing that is unknown take its value away?"""
+        return self.asked is not None and self.asked.certain
 
     @property
     def column(self) -> str:
@@ -205,7 +211,7 @@ class InputPlan:
         metric = METRICS[leaf.name]
         state = self.state(metric.fact)
         available, exhaustive = self._reach(leaf, metric, state)
-        grouped = metric.fact in self.policy.group
+        grouped = metric.fact in self.policy.group and not leaf.certain
         asked = _asked(leaf, state.untold)
         doubtful = asked.rows is not None and may_be_unknown(asked.rows)
         doubtful = doubtful or metric.aggregate is Aggregate.LATEST
@@ -227,6 +233,8 @@ class InputPlan:
 
     def _reach(self, leaf: MetricValue, metric: Metric, state: SourceState) -> tuple[bool, bool]:
         """Can the metric be computed, and is an empty result knowledge?"""
+        if leaf.certain:
+            return True, True
         within = leaf.days if not metric.window else None
         if metric.aggregate in {Aggregate.LAST, Aggregate.LATEST} and within is None:
             return state.complete, state.from_the_beginning
@@ -241,6 +249,8 @@ class InputPlan:
     def _start(self, leaf: MetricValue, metric: Metric, state: SourceState) -> datetime | None:
         if leaf.days is not None and not metric.window:
             return self.as_of.window_start(leaf.days)
+        if leaf.certain:
+            return None
         # what is older than the source may be there in part: its last is not the last
         return None if state.since is None else self.as_of.day_start(state.since)
 
@@ -274,6 +284,10 @@ class InputPlan:
         """The inputs that a rule or a protection reads, in the order of its text."""
         return self._conditions[name].inputs
 
+    def fallbacks_of(self, name: str) -> Mapping[Leaf, frozenset[Leaf]]:
+        """Those of them that are only counted from when another never was, with those others."""
+        return self._conditions[name].fallbacks
+
     @cached_property
     def facts(self) -> tuple[str, ...]:
         """The facts tables that metrics are computed from."""
@@ -281,7 +295,7 @@ class InputPlan:
 
     def facts_of(self, name: str) -> tuple[str, ...]:
         """Those of them that a rule or a protection looks at."""
-        return _facts(self.evidence_inputs(name))
+        return _facts(item for item in self.evidence_inputs(name) if not item.certain)
 
     def evidence(self, name: str, values: Sequence[object], gaps: Gaps) -> tuple[EvidenceItem, ...]:
         """Evidence from the values of `evidence_inputs(name)`, in their order.
@@ -308,6 +322,7 @@ class InputPlan:
 
 def _asked(leaf: MetricValue, untold: frozenset[str]) -> MetricValue:
     rows, after = (part and as_told(part, untold) for part in (leaf.rows, leaf.after))
+    rows = Surely(rows) if rows is not None and leaf.certain else rows
     return replace(leaf, rows=rows, after=after)
 
 

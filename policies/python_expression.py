@@ -31,6 +31,7 @@ from policies.tree import (
     RankKind,
     Rate,
     RowColumn,
+    Surely,
     Today,
     WorkdaysSince,
 )
@@ -197,6 +198,8 @@ class FunctionWriter(ABC):
                 name = self.value(value)
                 listed = ", ".join(repr(option.value) for option in options)
                 return self._known([name], f"{name} in ({listed},)")
+            case Surely(part):
+                return f"{self.value(part)} is True"
             case IsBlank(attribute):
                 return _if(self.settled(attribute), f"{self.leaf(attribute)} is None")
             case Never(moment):

@@ -15,6 +15,7 @@ from policies.tree import (
     Never,
     Node,
     RowColumn,
+    Surely,
     Today,
     children,
     rebuilt,
@@ -25,8 +26,8 @@ from policies.vocabulary import TABLES, Type
 
 def may_be_unknown(node: Node) -> bool:
     """Can the value be missing for some row?"""
-    if isinstance(node, Constant | Today | IsBlank | Never):
-        return not _is_told(node)
+    if isinstance(node, Constant | Today | IsBlank | Never | Surely):
+        return not (isinstance(node, Surely) or _is_told(node))
     if isinstance(node, RowColumn):
         return TABLES[node.table].column(node.name).may_be_unknown
     if isinstance(node, DaysSince) and node.otherwise is not None and _is_told(node.moment):

@@ -36,6 +36,7 @@ from policies.tree import (
     RankKind,
     Rate,
     RowColumn,
+    Surely,
     Today,
     WorkdaysSince,
     plain,
@@ -101,6 +102,8 @@ class NodeSql(ABC):
                 return f"(NOT {self.sql(part)})"
             case Compare():
                 return self._compare(node)
+            case Surely(part):
+                return f"coalesce({self.sql(part)}, FALSE)"
             case OneOf(value, options):
                 return self._one_of(value, options)
             case IsBlank(attribute):
@@ -343,6 +346,7 @@ def input_type(kind: Type) -> str:
     return _INPUT_TYPES[kind]
 
 
+_ABC = ("C", "B", "A")  # from the lowest
 _OPERATORS: Mapping[str, Callable[[int, int], bool]] = {
     "=": operator.eq,
     "<": operator.lt,
@@ -359,9 +363,8 @@ def _classes(node: Compare) -> list[int]:
     assert isinstance(node.right, Constant)  # noqa: S101 - as above
     wanted = node.right.value
     if node.left.kind is RankKind.ABC:
-        return (
-            ["CBA".index(wanted) + 1] if node.operator == "=" and wanted in {"A", "B", "C"} else []
-        )
+        named = [number for number, name in enumerate(_ABC, 1) if name == wanted]
+        return named if node.operator == "=" else []
     holds = _OPERATORS.get(node.operator)
     if holds is None or not isinstance(wanted, int):
         return []

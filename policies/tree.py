@@ -70,7 +70,8 @@ class MetricValue(Node):
     `rows`: which rows count, a condition over their columns with everything in it that the metric
     itself, its window and the policy's clocks ask for; None: all. `after`: only rows later than
     the last row of this condition count. `asked`: the author's own condition, as written.
-    `otherwise`: the value where there is knowingly none.
+    `otherwise`: the value where there is knowingly none. `certain`: rows that are known to count,
+    whatever else may be unknown: a count of at least so many.
     """
 
     name: str
@@ -79,6 +80,7 @@ class MetricValue(Node):
     after: Node | None = None
     asked: str = ""
     otherwise: Constant | None = None
+    certain: bool = False
 
     @property
     def type(self) -> Type:
@@ -296,6 +298,13 @@ class OneOf(Node):
 
 @dataclass(frozen=True, slots=True)
 class Not(Node):
+    part: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Surely(Node):
+    """Is the condition known to hold? Never unknown."""
+
     part: Node
 
 

@@ -43,19 +43,27 @@ _SENTENCES = (
     (
         "mapping values",
         "a second ': ' stands in this value",
-        "put the whole value in double quotes",
+        "put the whole value in double quotes; if it begins a key, indent it like its neighbours",
     ),
     (
         "could not find expected ':'",
         "this is not readable YAML: a key has no ': ' behind it",
         "write KEY: VALUE",
     ),
-    ("expected ',' or ']'", "this is not readable YAML: a list lacks ',' or ']'", ""),
-    ("expected ',' or '}'", "this is not readable YAML: keys and values lack ',' or '}'", ""),
+    (
+        "expected ',' or ']'",
+        "this is not readable YAML: a list lacks ',' or ']'",
+        "close the list; inside [...] put a value with a comma in double quotes",
+    ),
+    (
+        "expected ',' or '}'",
+        "this is not readable YAML: keys and values lack ',' or '}'",
+        "close the bracket; inside {...} put a value with a comma in double quotes",
+    ),
     (
         "expected <block end>",
         "this is not readable YAML: this does not fit to the lines above",
-        "check its indentation, its dashes and its brackets",
+        "check its indentation, dashes, brackets and quotes",
     ),
     ("unexpected end of stream", _UNCLOSED, "close it"),
     ("found unexpected document separator", _UNCLOSED, "close it"),

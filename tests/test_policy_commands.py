@@ -180,6 +180,8 @@ def test_explain_shows_fields_and_speaks_chinese(client: Client) -> None:
 
 
 def test_check_gives_all_problems_with_places_and_fails(client: Client) -> None:
+    write(client, POLICY)
+    client.ok("check")  # the CRM tells the types of its fields
     write(
         client, POLICY.replace("orders_count", "order_count").replace("Credit_Limit') >=", "x') =")
     )
