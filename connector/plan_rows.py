@@ -16,6 +16,7 @@ from connector.plan_model import Evidence, PlanRow, RowStatus
 from connector.ports import Adapter
 from policies.compile_sql import CompiledEvaluation
 from policies.inputs import missing_inputs
+from policies.lifecycle import exit_order
 from policies.model import RETIRED, Policy, Rule, Stage
 from policies.moment import AsOf
 from policies.notes import render_note
@@ -151,6 +152,12 @@ class RuleRows:
             if rule.kind == RETIRED or rule.kind in protection.kinds
         ]
         self._names = () if rule.kind == RETIRED else (rule.id,)
+        order = exit_order(context.policy)
+        self._earlier = tuple(
+            context.policy.rules[place].id
+            for place in order
+            if number in order and order[place] < order[number]
+        )
         self._readers = {
             name: compiled.evidence_reader(name) for name in (*self._names, *self._shields)
         }
@@ -232,10 +239,11 @@ ORDER BY CASE a.status {_ORDER} END, a.key"""
     def _missing(
         self, action: _Action, found: Mapping[str, tuple[Evidence, ...]]
     ) -> tuple[str, ...]:
-        """What an undecided row lacks: its rule, or the protections that may stand before it."""
+        """What an undecided row lacks: its rule, or the protections that may stand before it; else
+        the rules that come first and cannot be told."""
         names = self._names if action.stage is None else self._shields
         unclear = [item for name in names for item in found[name]]
-        return tuple(dict.fromkeys(missing_inputs(unclear)))
+        return tuple(dict.fromkeys(missing_inputs(unclear))) or self._earlier
 
     def _blocked_by(self, action: _Action) -> str:
         if action.status == RowStatus.PROTECTED and action.blocked is not None:

@@ -92,7 +92,8 @@ class PythonEvaluation:
                 places = [item.place for item in self.plan.currencies(rank)]
                 currencies = (item.currencies[place] for item in everyone for place in places)
                 values = [row[place] for row in rows]
-                result[f"t_{place}"] = thresholds_of(rank, values, currencies)
+                seen = values if self.plan.sees_everybody(rank) else ()
+                result[f"t_{place}"] = thresholds_of(rank, seen, currencies)
         return result
 
     def explain(self, inputs: InputValues, thresholds: Thresholds) -> Explanation:

@@ -259,6 +259,12 @@ class InputPlan:
         found = dict.fromkeys(self.of(leaf) for leaf in leaves(rank))
         return tuple(item for item in found if item.currency)
 
+    def sees_everybody(self, rank: Rank) -> bool:
+        """Is what is ranked known of customers of all ages? Of a last event within a part of the
+        past, those without one would be missing."""
+        found = (self.of(leaf) for leaf in leaves(rank))
+        return all(item.exhaustive for item in found if item.metric)
+
     @cached_property
     def workdays(self) -> Mapping[date, int]:
         """Each day around the run with its number in the count of workdays."""

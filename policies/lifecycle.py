@@ -3,7 +3,8 @@
 Set-based over `findings`, `current_customers` (what the CRM shows), `open_episodes` and `held`
 (what stands by our own hand); never a loop over customers.
 Undecided never adds and never removes; a protected customer is left exactly as it is.
-A customer is in one exit at most: archived before offboarded before back to the pool.
+A customer is in one exit at most: archived before offboarded before back to the pool. While an
+earlier one cannot be told, a later one cannot either.
 """
 
 from __future__ import annotations
@@ -52,10 +53,13 @@ _LACKING = (
 _ACTIONS = f"""
 CREATE OR REPLACE TEMP TABLE actions AS
 WITH first_exits AS (
-  SELECT key, min(exit) AS exit FROM candidates WHERE exit IS NOT NULL AND stage > 0 GROUP BY key
+  SELECT key, min(CASE WHEN stage > 0 THEN exit END) AS exit,
+    min(CASE WHEN stage IS NULL THEN exit END) AS doubtful
+  FROM candidates WHERE exit IS NOT NULL GROUP BY key
 ), state AS (
   SELECT s.key, s.rule, s.blocked, s.evidence_key,
-    CASE WHEN x.exit < s.exit OR (s.bare AND s.stage > 0) THEN 0 ELSE s.stage END AS stage
+    CASE WHEN x.exit < s.exit OR (s.bare AND s.stage > 0) THEN 0
+      WHEN s.stage > 0 AND x.doubtful < s.exit THEN NULL ELSE s.stage END AS stage
   FROM candidates s LEFT JOIN first_exits x ON x.key = s.key
 ), judged AS (
   SELECT s.key, s.rule, s.stage, s.blocked, e.number IS NULL AS entering,
@@ -105,7 +109,7 @@ def action_statements(policy: Policy) -> list[str]:
         for number, rule in enumerate(policy.rules)
         for place, stage in enumerate(rule.stages, start=1)
     ]
-    exits = _exits(policy)
+    exits = exit_order(policy)
     candidates = [
         _candidates(number, rule, _blocked(policy, rule.kind), exits.get(number))
         for number, rule in enumerate(policy.rules)
@@ -122,7 +126,7 @@ def action_statements(policy: Policy) -> list[str]:
     ]
 
 
-def _exits(policy: Policy) -> dict[int, int]:
+def exit_order(policy: Policy) -> dict[int, int]:
     """The order in which the rules that end a relation come first, by rule number."""
     numbers = [number for number, rule in enumerate(policy.rules) if rule.kind in EXITS]
     numbers.sort(key=lambda number: (EXITS.index(policy.rules[number].kind), number))

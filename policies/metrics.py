@@ -207,9 +207,7 @@ _SPECIAL = (
     _open("orders_in_warranty", "orders", "confirmed AND days_until(warranty_until) >= 0"),
     _open("returns_open", "returns", "closed_at IS NULL"),
     _count("invoices_due", "invoices", _DUE, window=_DUE_WINDOW),
-    _count(
-        "invoices_on_time", "invoices", f"{_DUE} AND {_DAYS_LATE} = 0", window=_DUE_WINDOW
-    ),
+    _count("invoices_on_time", "invoices", f"{_DUE} AND {_DAYS_LATE} = 0", window=_DUE_WINDOW),
     _days("invoices_days_late", "invoices", _DAYS_LATE, _DUE, _DUE_WINDOW),
     _open("invoices_overdue", "invoices", _OVERDUE),
     _amount("receivable_open", "invoices", "settled_at IS NULL", windowed=False),
@@ -257,12 +255,8 @@ _FORMULAS = (
         unit="days",
     ),
     Formula("return_rate", "returns", "rate(returns_count($days), orders_count($days))"),
-    Formula(
-        "complaint_rate", "complaints", "rate(complaints_count($days), orders_count($days))"
-    ),
-    Formula(
-        "win_rate", "deals", "rate(deals_won($days), deals_won($days) + deals_lost($days))"
-    ),
+    Formula("complaint_rate", "complaints", "rate(complaints_count($days), orders_count($days))"),
+    Formula("win_rate", "deals", "rate(deals_won($days), deals_won($days) + deals_lost($days))"),
     Formula(
         "mean_days_to_win", "deals", "rate(deals_won_days($days), deals_won($days))", unit="days"
     ),

@@ -193,9 +193,7 @@ def _first_uses(policy: Policy) -> dict[str, Node]:
     """The first comparison that names a parameter, by the parameter's name."""
     found: dict[str, Node] = {}
     conditions = [tree for _, trees in _owned_conditions(policy) for tree in trees]
-    comparisons = [
-        node for tree in conditions for node in walk(tree) if isinstance(node, Compare)
-    ]
+    comparisons = [node for tree in conditions for node in walk(tree) if isinstance(node, Compare)]
     for comparison in comparisons:
         for node in walk(comparison):
             if isinstance(node, Constant) and node.name:

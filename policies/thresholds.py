@@ -1,7 +1,8 @@
 """Where quintiles and ABC classes break, over all customers: as a query, and in Python.
 
-Equal values always share a class. Fewer than `MIN_CASES` customers, or amounts in more than one
-currency, give no thresholds: the rank is then unknown for everybody.
+Equal values always share a class. Fewer than `MIN_CASES` customers, amounts in more than one
+currency, or last events of which a source holds only some, give no thresholds: the rank is then
+unknown for everybody.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def threshold_sql(plan: InputPlan, rank: Rank) -> str:
     breaks = ", ".join(f"min(CASE WHEN k = {k} THEN v END) AS b_{k}" for k in range(1, size + 1))
     return (
         f"WITH x AS NOT MATERIALIZED (SELECT v, {_BIN} AS bin FROM ({values})), "
-        f"t AS (SELECT count(*) AS cases, count(*) >= {MIN_CASES} AND {_one_currency(plan, rank)} "
+        f"t AS (SELECT count(*) AS cases, count(*) >= {MIN_CASES} AND {_one_scale(plan, rank)} "
         f"AS usable FROM x), {steps} SELECT {columns} FROM (SELECT {breaks} FROM found), t"
     )
 
@@ -67,7 +68,10 @@ _QUINTILE_STEPS = (
 )
 
 
-def _one_currency(plan: InputPlan, rank: Rank) -> str:
+def _one_scale(plan: InputPlan, rank: Rank) -> str:
+    """Can all customers be placed on one scale?"""
+    if not plan.sees_everybody(rank):
+        return "FALSE"
     columns = [item.currency_column for item in plan.currencies(rank)]
     if not columns:
         return "TRUE"

@@ -93,15 +93,17 @@ def expected(policy: Policy, number: int, customer: Customer) -> Action | None:
 def effective_stage(policy: Policy, number: int, customer: Customer) -> int | None:
     rule, stage = policy.rules[number], customer.stages[number]
     earlier = [
-        place
+        customer.stages[place]
         for place in range(len(policy.rules))
-        if order(policy, place) < order(policy, number) and (customer.stages[place] or 0) > 0
+        if rule.kind in ORDER and order(policy, place) < order(policy, number)
     ]
-    if rule.kind in ORDER and earlier:
+    if any(earlier):
         return 0
     if stage:
         found = rule.stages[stage - 1]
-        return stage if rule.note or found.tag or found.status else 0
+        if not (rule.note or found.tag or found.status):
+            return 0
+        return None if None in earlier else stage
     return stage
 
 

@@ -303,10 +303,6 @@ def test_nobody_who_ever_ordered_is_planned_to_be_voided(parts: Parts, standing:
     assert voided.isdisjoint(customers_who(ORDERED))
 
 
-FALLS = pytest.mark.xfail(
-    raises=AssertionError,
-    reason="a protection of the product falls where a part of its facts is unknown",
-)
 OFFBOARD_ALL = """
 policy: 2
 name: everybody
@@ -318,17 +314,14 @@ rules: [{cleanout: all, when: "days_since(created_at) > 1", mark: {tag: all}}]
     ("state", "also"),
     [
         pytest.param(SourceState(complete=True), "fault = 'theirs'", id="all is known"),
-        pytest.param(SourceState(complete=True), "fault = NULL", id="unknown fault", marks=FALLS),
-        pytest.param(SourceState(complete=True), "happened_at = NULL", id="no date", marks=FALLS),
+        pytest.param(SourceState(complete=True), "fault = NULL", id="unknown fault"),
+        pytest.param(SourceState(complete=True), "happened_at = NULL", id="no date"),
         pytest.param(
             SourceState(complete=True, since=AS_OF.window_day(30)),
             "fault = 'theirs'",
             id="since a day",
-            marks=FALLS,
         ),
-        pytest.param(
-            SourceState(complete=False), "fault = 'theirs'", id="not complete", marks=FALLS
-        ),
+        pytest.param(SourceState(complete=False), "fault = 'theirs'", id="not complete"),
     ],
 )
 def test_nobody_is_planned_to_be_offboarded_with_an_open_complaint_that_is_our_fault(
@@ -347,9 +340,6 @@ def test_nobody_is_planned_to_be_offboarded_with_an_open_complaint_that_is_our_f
     assert found.changes == {}
 
 
-@pytest.mark.xfail(
-    raises=AssertionError, reason="an exit is planned although an earlier one is undecided"
-)
 def test_an_undecided_exit_lets_no_later_one_be_planned() -> None:
     policy = without_guards(
         parse_policy(
@@ -367,10 +357,6 @@ rules:
     assert more_planned(decide(world(), policy, AS_OF, in_part), fully) == []
 
 
-@pytest.mark.xfail(
-    raises=AssertionError,
-    reason="a rank over the customers whose last event is known is another rank",
-)
 def test_a_rank_is_unknown_where_it_ranks_only_some() -> None:
     text = """
 policy: 2
