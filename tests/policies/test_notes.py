@@ -29,7 +29,7 @@ EVIDENCE = (
 
 def test_a_void_note_in_chinese() -> None:
     assert render_note(VOID, "r-17", EVIDENCE, language="zh-CN", marker="ABCDEFGH23") == (
-        "作废：失联\n"
+        "拟作废：失联\n"
         "原因：失联。\n"
         "依据：最近下单 2025-03-02；最近互动：从未；近365天订单金额 12,345.50；电话：无记录；"
         "标签“重点” 否。\n"
@@ -69,8 +69,8 @@ def test_a_template_replaces_what_stands_between() -> None:
     rule = Rule("r", "void", VOID.stages, "unqualified", True, text, "<b>")
     note = render_note(rule, "s", EVIDENCE[:1], language="en", marker="X")
     assert note == (
-        "Archived: <b>\n"
-        "<b>|s|outside of the target profile|last order: 2025-03-02|Archived: <b>|\n"
+        "Due to be archived: <b>\n"
+        "<b>|s|outside of the target profile|last order: 2025-03-02|Due to be archived: <b>|\n"
         "Ref X"
     )
     assert all(f"{{{{ {name} }}}}" in text for name in TEMPLATE_NAMES)
@@ -87,7 +87,7 @@ TITLES = {
         "gemeinsamen Pool vorgesehen: 老",
     ),
     "task": ("待办：老", "Task: 老", "Aufgabe: 老"),
-    "void": ("作废：老", "Archived: 老", "Archivierung: 老"),
+    "void": ("拟作废：老", "Due to be archived: 老", "Archivierung vorgesehen: 老"),
     "cleanout": ("拟终止合作：老", "Offboarding proposed: 老", "Zusammenarbeit vorgeschlagen: 老"),
     "defect": ("风险与服务：老", "Risk and service: 老", "Risiko und Service: 老"),
     "tier": ("老：r-17", "老: r-17", "老: r-17"),
@@ -147,7 +147,7 @@ def test_a_note_holds_no_figure_that_grows_by_itself() -> None:
 def test_a_german_note() -> None:
     found = rule("void", "r-17", reason="lost_contact", label="Funkstille")
     assert render_note(found, "r-17", EVIDENCE, language="de", marker="ABCDEFGH23") == (
-        "Archivierung: Funkstille\n"
+        "Archivierung vorgesehen: Funkstille\n"
         "Grund: Kontakt verloren.\n"
         "Ausschlaggebend: letzter Auftrag: 2025-03-02; letzter Kontakt: noch nie; "
         "Auftragswert in 365 Tagen: 12.345,50; Telefon: keine Angabe; Schlagwort „重点“: nein.\n"
