@@ -446,6 +446,10 @@ class _PolicyPlace(NamedTuple):
     today: date
     workspace: Workspace | None = None
 
+    @property
+    def zone(self) -> str | None:
+        return self.workspace.zone if self.workspace else None
+
 
 def _policy_place(terminal: Terminal, path: Path | None) -> _PolicyPlace:
     from connector.policy_fit import field_types, remembered_schema
@@ -489,6 +493,7 @@ def policy_check(terminal: Terminal, path: Path | None) -> None:
         fields=place.fields,
         signed=read_signed(place.path),
         sources=_known_sources(place.workspace),
+        zone=place.zone,
     )
     told = replace(loaded, warnings=())  # they are among those found
     remarks = policy_remarks(told, place.path, place.language, place.today)
@@ -519,7 +524,7 @@ def policy_test(terminal: Terminal, path: Path | None, cases: Path | None) -> No
     from connector.policy_test import policy_test_lines, run_policy_tests
 
     place = _policy_place(terminal, path)
-    report = run_policy_tests(place.path, cases, fields=place.fields)
+    report = run_policy_tests(place.path, cases, fields=place.fields, zone=place.zone)
     terminal.result("policy test", report.payload(), policy_test_lines(report, place.language))
     if not report.passed:
         sys.exit(1)

@@ -20,6 +20,7 @@ from policies.errors import Problem
 from policies.inputs import EvidenceItem
 from policies.lint import lint
 from policies.messages import evidence_phrase, message
+from policies.metrics import MIN_CASES
 from policies.model import Policy
 from policies.moment import SourceState
 from policies.policy import load_policy
@@ -27,6 +28,7 @@ from policies.signature import Signature
 from policies.vocabulary import SQL_TYPES, TABLES, Type
 
 CASES_FOLDER = "cases"
+_RANK_HINT = f"a rank needs {MIN_CASES} customers in the file, or thresholds:"
 
 Answers = Mapping[str, int | None]
 
@@ -34,7 +36,8 @@ Answers = Mapping[str, int | None]
 @dataclass(frozen=True)
 class CaseResult:
     """One expectation. `expected`: as the author wrote it; `got`: yes, no, undecided, protects,
-    absent (the customer did not exist yet), or the name of a stage."""
+    absent (the customer did not exist yet), or the name of a stage. `hint`: what to do about it,
+    where that is known."""
 
     file: str
     line: int
@@ -44,6 +47,7 @@ class CaseResult:
     got: str
     passed: bool
     evidence: tuple[EvidenceItem, ...]
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,10 +91,14 @@ def run_policy_tests(
     *,
     fields: Mapping[str, Type] | None = None,
     edges: bool = True,
+    zone: str | None = None,
 ) -> PolicyTestReport:
-    """Run every case of a folder (by default `cases/` beside the policy). Raises `FileProblems`."""
+    """Run every case of a folder (by default `cases/` beside the policy). Raises `FileProblems`.
+
+    `zone`: the time zone of cases where neither they nor the policy name one.
+    """
     policy = load_policy(path, fields=fields)
-    files = load_all_cases(folder or path.parent / CASES_FOLDER, policy)
+    files = load_all_cases(folder or path.parent / CASES_FOLDER, policy, zone=zone)
     pairs = [
         (load_policy(path, file.params, fields=fields) if file.params else policy, file)
         for file in files
@@ -112,10 +120,11 @@ def check_policy(
     fields: Mapping[str, Type] | None = None,
     signed: Signature | None = None,
     sources: Mapping[str, SourceState] | None = None,
+    zone: str | None = None,
 ) -> tuple[Policy, tuple[Problem, ...]]:
     """Load a policy and its cases; the warnings of both. Raises `FileProblems` for errors."""
     policy = load_policy(path, fields=fields)
-    files = load_all_cases(path.parent / CASES_FOLDER, policy)
+    files = load_all_cases(path.parent / CASES_FOLDER, policy, zone=zone)
     untested = cases_without(files, policy)
     found = lint(policy, signed=signed, untested=untested, sources=sources)
     return policy, (*policy.warnings, *found)
@@ -126,6 +135,8 @@ def _results(policy: Policy, file: CaseFile, decided: Sequence[Decided]) -> Iter
         evidence = _evidence(one)
         for expected in one.customer.expect:
             found = one.answers.get(expected.name)
+            passed = _agrees(one, expected, found)
+            unranked = not passed and expected.name in one.unranked
             yield CaseResult(
                 file=file.file,
                 line=expected.line,
@@ -133,8 +144,9 @@ def _results(policy: Policy, file: CaseFile, decided: Sequence[Decided]) -> Iter
                 rule=expected.name,
                 expected=expected.written,
                 got=_shown(policy, expected, one),
-                passed=_agrees(one, expected, found),
+                passed=passed,
                 evidence=evidence.get(expected.name, ()),
+                hint=_RANK_HINT if unranked else "",
             )
 
 
@@ -228,7 +240,8 @@ def policy_test_lines(report: PolicyTestReport, language: str) -> list[str]:
         place = f"{failure.file}:{failure.line}"
         values = {"place": place, "customer": failure.customer, "rule": failure.rule}
         words = {"expected": failure.expected, "got": _translated(failure.got, language)}
-        lines.append(message(language, "test.failure", **values, **words))
+        hint = f" - {failure.hint}" if failure.hint else ""
+        lines.append(message(language, "test.failure", **values, **words) + hint)
         lines += [f"  {evidence_phrase(language, item)}" for item in failure.evidence]
     for item in report.disagreements:
         lines.append(message(language, "test.disagreement", **dataclasses.asdict(item)))

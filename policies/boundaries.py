@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from policies.case_run import CaseRun
+from policies.case_run import CaseRun, GivenBreaks
 from policies.cases import CaseFile
 from policies.errors import Problem
 from policies.model import Policy, Protection, Rule
-from policies.mutants import Mutant, mutants
+from policies.mutants import Mutant, mutants, rank_pairs, ranks_in
 from policies.places import Places, Position, problem_at, word_pattern
 from policies.written import name_in, written
 
@@ -95,17 +95,30 @@ def _noticed(policy: Policy, file: CaseFile) -> Iterator[tuple[object, ...]]:
     """The keys of the changes that make a case of the file fail."""
     expected = [{item.name for item in who.expect} for who in file.customers]
     named = set().union(*expected)
-    usual = CaseRun(policy, file).answers()
+    unchanged = CaseRun(policy, file)
+    usual = unchanged.answers()
     everything = [mutant for mutant in mutants(policy) if mutant.name in named]
     for start in range(0, len(everything), _AT_ONCE):
         some = everything[start : start + _AT_ONCE]
-        changed = CaseRun(_policy_of(policy, some), file).answers()
+        given = _given(policy, some, unchanged.given)
+        changed = CaseRun(_policy_of(policy, some), file, given).answers()
         for number, mutant in enumerate(some):
             if any(
                 mutant.name in names and after and after[_id(number)] != before[mutant.name]
                 for names, before, after in zip(expected, usual, changed, strict=True)
             ):
                 yield mutant.key
+
+
+def _given(policy: Policy, some: Sequence[Mutant], given: GivenBreaks) -> GivenBreaks:
+    """The given thresholds of a rank hold for the changed rank too."""
+    if not given:
+        return given
+    pairs = [pair for mutant in some for pair in rank_pairs(policy, mutant)]
+    changed = {new: given[old] for old, new in pairs if old in given}
+    # A changed rank may be another one that the policy has, with thresholds of its own.
+    own = {rank for condition in policy.conditions for rank in ranks_in(condition.tree)}
+    return {rank: breaks for rank, breaks in changed.items() if rank not in own} | dict(given)
 
 
 def _policy_of(policy: Policy, some: Sequence[Mutant]) -> Policy:

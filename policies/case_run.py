@@ -11,12 +11,14 @@ from policies.cases import CaseCustomer, CaseFile
 from policies.compile_python import Explanation, PythonEvaluation
 from policies.customer_facts import CustomerFacts, InputValues, with_groups
 from policies.errors import FileProblems, Problem
+from policies.metrics import MIN_CASES
 from policies.model import Policy
 from policies.tree import Rank, RankKind
 from policies.validation import nearest
 from policies.written import full_text
 
 Breaks = Mapping[str, Sequence[Decimal | int | None]]
+GivenBreaks = Mapping[Rank, tuple[Decimal | int, ...]]
 _SIZES = {RankKind.QUINTILE: 4, RankKind.ABC: 2}
 
 
@@ -24,21 +26,27 @@ _SIZES = {RankKind.QUINTILE: 4, RankKind.ABC: 2}
 class Decided:
     """One customer: the stage of each rule and whether each protection holds, by name.
 
-    A customer that did not exist yet has no decision at all.
+    A customer that did not exist yet has no decision at all. `unranked`: what is undecided only
+    because the file has too few customers for a rank.
     """
 
     customer: CaseCustomer
     answers: Mapping[str, int | None] = field(default_factory=dict)
     explanation: Explanation | None = None
+    unranked: frozenset[str] = frozenset()
 
 
 class CaseRun:
-    """One file under one policy (with the parameters of the file already set)."""
+    """One file under one policy (with the parameters of the file already set).
 
-    def __init__(self, policy: Policy, file: CaseFile) -> None:
+    `given`: the thresholds of ranks, for a policy that has not the ranks that the file names.
+    """
+
+    def __init__(self, policy: Policy, file: CaseFile, given: GivenBreaks | None = None) -> None:
         self.policy = policy
         self.file = file
         self._evaluation = PythonEvaluation(policy, file.as_of, file.sources)
+        self._own_given = given
 
     @cached_property
     def _inputs(self) -> list[InputValues | None]:
@@ -46,14 +54,28 @@ class CaseRun:
         return [self._evaluation.inputs(facts[who.row["key"]]) for who in self.file.customers]
 
     @cached_property
+    def given(self) -> GivenBreaks:
+        """The thresholds of the file by their ranks. Raises `FileProblems`."""
+        if self._own_given is not None:
+            return self._own_given
+        return given_breaks(self.file, self._evaluation.plan.ranks)
+
+    @cached_property
     def thresholds(self) -> Breaks:
         """Those that the file gives; over its own customers where it gives none."""
+        return self._thresholds(1)
+
+    def _thresholds(self, times: int) -> Breaks:
+        """As if each customer of the file stood there so many times."""
         population = [values for values in self._inputs if values is not None]
-        found = dict(self._evaluation.thresholds(population))
-        return found | given_thresholds(self.file, self._evaluation.plan.ranks)
+        found = dict(self._evaluation.thresholds(population * times))
+        return found | _by_place(self.given, self._evaluation.plan.ranks)
 
     def answers(self) -> list[Mapping[str, int | None]]:
         """Findings alone, for each customer of the file in its order."""
+        return self._answers(self.thresholds)
+
+    def _answers(self, thresholds: Breaks) -> list[Mapping[str, int | None]]:
         rules = [rule.id for rule in self.policy.rules]
         shields = [item.id for item in self.policy.protections]
         answers: list[Mapping[str, int | None]] = []
@@ -61,7 +83,7 @@ class CaseRun:
             if values is None:
                 answers.append({})
                 continue
-            stages, holds = self._evaluation.findings(values, self.thresholds)
+            stages, holds = self._evaluation.findings(values, thresholds)
             pairs = [*zip(rules, stages, strict=True), *zip(shields, holds, strict=True)]
             answers.append(dict(pairs))
         return answers
@@ -69,10 +91,15 @@ class CaseRun:
     def decided(self) -> list[Decided]:
         """Findings with their evidence."""
         result: list[Decided] = []
-        pairs = zip(self.file.customers, self._inputs, self.answers(), strict=True)
-        for customer, values, answers in pairs:
+        # As many customers as a rank needs, spread like those of the file.
+        enough = self._answers(self._thresholds(MIN_CASES))
+        found = zip(self.file.customers, self._inputs, self.answers(), enough, strict=True)
+        for customer, values, answers, ranked in found:
             said = values and self._evaluation.explain(values, self.thresholds)
-            result.append(Decided(customer, answers, said or None))
+            unranked = (
+                name for name in answers if answers[name] is None and ranked[name] is not None
+            )
+            result.append(Decided(customer, answers, said or None, frozenset(unranked)))
         return result
 
 
@@ -88,20 +115,29 @@ def customer_facts(file: CaseFile, policy: Policy) -> dict[str, CustomerFacts]:
 
 def given_thresholds(file: CaseFile, ranks: Sequence[Rank]) -> dict[str, tuple[Decimal | int, ...]]:
     """The thresholds of the file by the place of their rank. Raises `FileProblems`."""
-    texts = {"".join(full_text(rank).split()): place for place, rank in enumerate(ranks)}
-    found: dict[str, tuple[Decimal | int, ...]] = {}
+    return _by_place(given_breaks(file, ranks), ranks)
+
+
+def _by_place(given: GivenBreaks, ranks: Sequence[Rank]) -> dict[str, tuple[Decimal | int, ...]]:
+    return {f"t_{place}": given[rank] for place, rank in enumerate(ranks) if rank in given}
+
+
+def given_breaks(file: CaseFile, ranks: Sequence[Rank]) -> GivenBreaks:
+    """The thresholds of the file by their rank. Raises `FileProblems`."""
+    texts = {"".join(full_text(rank).split()): rank for rank in ranks}
+    found: dict[Rank, tuple[Decimal | int, ...]] = {}
     problems: list[Problem] = []
     for given in file.thresholds:
-        place = texts.get("".join(given.text.split()))
-        if place is None:
+        rank = texts.get("".join(given.text.split()))
+        if rank is None:
             message = f"no condition asks for {given.text}"
             hint = nearest(given.text, map(full_text, ranks))
             problems.append(Problem(file.file, given.line, given.column, message, hint))
-        elif len(given.breaks) != _SIZES[ranks[place].kind]:
-            message = f"{given.text} has {_SIZES[ranks[place].kind]} thresholds"
+        elif len(given.breaks) != _SIZES[rank.kind]:
+            message = f"{given.text} has {_SIZES[rank.kind]} thresholds"
             problems.append(Problem(file.file, given.line, given.column, message))
         else:
-            found[f"t_{place}"] = given.breaks
+            found[rank] = given.breaks
     if problems:
         raise FileProblems(problems)
     return found

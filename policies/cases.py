@@ -24,6 +24,7 @@ from policies.vocabulary import EVENTS
 from policies.yaml_source import Document, PathKey, read_yaml, read_yaml_file
 
 _HINT = "correct the file, then run the test again"
+_ZONE_HINT = "write timezone: Asia/Shanghai"
 _OBJECT = "Case"
 _BEGINNING = date(1900, 1, 1)
 _KEYS = (
@@ -110,24 +111,31 @@ class CaseFile:
     customers: tuple[CaseCustomer, ...] = ()
 
 
-def load_cases(path: Path, policy: Policy) -> CaseFile:
-    """Read a case file against the names of a policy. Raises `FileProblems`."""
-    return _read(read_yaml_file(path), policy)
+def load_cases(path: Path, policy: Policy, *, zone: str | None = None) -> CaseFile:
+    """Read a case file against the names of a policy. Raises `FileProblems`.
+
+    `zone`: the time zone where neither the file nor the policy names one.
+    """
+    return _read(read_yaml_file(path), policy, zone)
 
 
-def parse_cases(text: str, policy: Policy, name: str = "cases.yaml") -> CaseFile:
+def parse_cases(
+    text: str, policy: Policy, name: str = "cases.yaml", *, zone: str | None = None
+) -> CaseFile:
     """The same from text."""
-    return _read(read_yaml(text, name), policy)
+    return _read(read_yaml(text, name), policy, zone)
 
 
-def load_all_cases(folder: Path, policy: Policy) -> tuple[CaseFile, ...]:
+def load_all_cases(
+    folder: Path, policy: Policy, *, zone: str | None = None
+) -> tuple[CaseFile, ...]:
     """Every `*.yaml` of a folder, by name; none if the folder is not there. The problems of all
     files are raised together."""
     found: list[CaseFile] = []
     problems: list[Problem] = []
     for path in sorted(folder.glob("*.yaml")):
         try:
-            found.append(load_cases(path, policy))
+            found.append(load_cases(path, policy, zone=zone))
         except FileProblems as error:
             problems += error.problems
     if problems:
@@ -144,11 +152,11 @@ def cases_without(files: Sequence[CaseFile], policy: Policy) -> tuple[str, ...]:
     return tuple(name for name in names if name not in named)
 
 
-def _read(document: Document, policy: Policy) -> CaseFile:
+def _read(document: Document, policy: Policy, zone: str | None) -> CaseFile:
     if not isinstance(document.value, dict):
         message = "a case file holds keys and values"
         raise FileProblems([document.problem((), message, "begin with cases: 1")], _HINT)
-    reader = _CaseReader(document, policy)
+    reader = _CaseReader(document, policy, policy.timezone or zone)
     found = reader.file()
     if found is None or reader.rows.problems:
         raise FileProblems(list(dict.fromkeys(reader.rows.problems)), _HINT)
@@ -158,10 +166,11 @@ def _read(document: Document, policy: Policy) -> CaseFile:
 class _CaseReader:
     """One pass over one file, collecting problems."""
 
-    def __init__(self, document: Document, policy: Policy) -> None:
+    def __init__(self, document: Document, policy: Policy, zone: str | None) -> None:
         self._document = document
         self._whole: dict[str, Any] = document.value
         self._policy = policy
+        self._zone = zone
         self.rows = RowReader(document, _BEGINNING, "UTC")
 
     def file(self) -> CaseFile | None:
@@ -190,9 +199,9 @@ class _CaseReader:
                 self.rows.complain((*path, name), f"unknown key '{name}'", hint, key=True)
 
     def _as_of(self) -> AsOf | None:
-        zone, written = self._whole.get("timezone"), self._whole.get("as_of")
+        zone, written = self._whole.get("timezone", self._zone), self._whole.get("as_of")
         if not isinstance(zone, str) or not _is_zone(zone):
-            self.rows.complain(("timezone",), "expected a time zone", "write Asia/Shanghai")
+            self.rows.complain(("timezone",), "expected a time zone", _ZONE_HINT)
             zone = None
         found = as_of_moment(written, zone or "UTC") if isinstance(written, str) else None
         if found is None:

@@ -121,6 +121,8 @@ def check_comparison(operator: str, left: Node, right: Node) -> None:
         _check_quintile(left, right)
         return
     if kinds == {Type.TEXT}:
+        if any(isinstance(node, Constant) and node.value == "" for node in (left, right)):
+            raise Refusal("what is empty equals nothing", "use IS NULL")
         if operator not in {"=", "<>"}:
             raise Refusal("text has no order here", "compare with = , <> or IN (...)")
         _check_known_values(left, right)

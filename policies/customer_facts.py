@@ -86,7 +86,11 @@ class InputReader:
         reading = _Reading(self._plan, facts, self._undated(facts))
         for item in self._plan.inputs:
             if item.available and item.metric:
-                reading.add_metric(item, self._rows[item.metric.fact], seen[item.metric.fact])
+                fact = item.metric.fact
+                rows, found = self._rows[fact], seen[fact]
+                if item.certain:
+                    found = [*found, *rows.undated(facts.events.get(fact, ()))]
+                reading.add_metric(item, rows, found)
             else:
                 reading.add(item)
         return reading.result()

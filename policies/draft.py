@@ -149,8 +149,18 @@ def laid_upon(below: Draft, own: Draft, ledger: Ledger) -> Draft:
     merged.rule_limits = {**kept, **own.rule_limits}
     merged.calendar = {**below.calendar, **own.calendar}
     merged.money = {**below.money, **own.money}
+    _check_base(below, own, ledger)
     merged.group = own.group or below.group
     return merged
+
+
+def _check_base(below: Draft, own: Draft, ledger: Ledger) -> None:
+    """Rates are worth so many of the base that they were written for."""
+    was, base = (draft.money.get("base") for draft in (below, own))
+    rates = below.money.get("rates")
+    if was and base and rates and "rates" not in own.money and was.value != base.value:
+        message = f"the rates of the extended policy are in {was.value} ({rates.place.text})"
+        ledger.add(base.place, message, f"give rates: in {base.value} beside it")
 
 
 def _without(below: Named[T], gone: Mapping[str, Place], what: str, ledger: Ledger) -> Named[T]:

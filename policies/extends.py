@@ -14,8 +14,8 @@ from policies.ledger import Ledger, Place
 from policies.library import library_names, library_text
 from policies.schema import VERSION, PolicyShape
 from policies.upgrade import upgraded
-from policies.validation import nearest, problems_from_validation
-from policies.yaml_source import Document, read_yaml, read_yaml_file
+from policies.validation import nearest, problems_from_validation, refused_parts
+from policies.yaml_source import Document, PathKey, read_yaml, read_yaml_file
 
 _LIBRARY = "library/"
 _FORMS = "write library/NAME@1, or the name of a file beside this one"
@@ -23,11 +23,15 @@ _FORMS = "write library/NAME@1, or the name of a file beside this one"
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One file; `shape` is None when its shape is wrong. `folder`: where its own files stand."""
+    """One file. `folder`: where its own files stand. Where its shape is wrong, `whole` is the file
+    as it was written, `lost` is what was left out of it, and `shape` is that of the rest; None when
+    there is no rest that can be read."""
 
     document: Document
     shape: PolicyShape | None
     folder: Path | None
+    whole: Document | None = None
+    lost: frozenset[PathKey] = frozenset()
 
 
 def read_layers(document: Document, folder: Path | None, ledger: Ledger) -> tuple[Layer, ...]:
@@ -68,7 +72,18 @@ def _layer(document: Document, folder: Path | None, ledger: Ledger) -> Layer:
         return Layer(current, PolicyShape.model_validate(current.value), folder)
     except ValidationError as error:
         ledger.problems += problems_from_validation(current, error, PolicyShape)
-        return Layer(current, None, folder)
+        return _rest(current, refused_parts(current, error), folder)
+
+
+def _rest(document: Document, lost: frozenset[PathKey], folder: Path | None) -> Layer:
+    """A file without what was refused, so that the rest of it can be checked at the same time."""
+    rest = document.without(lost)
+    rest.value["policy"] = VERSION
+    try:
+        shape = PolicyShape.model_validate(rest.value)
+    except ValidationError:
+        return Layer(document, None, folder)
+    return Layer(rest, shape, folder, document, lost)
 
 
 def _extended(layer: Layer, seen: list[str], ledger: Ledger) -> tuple[Document, Path | None] | None:
@@ -109,8 +124,8 @@ def _library_document(name: str) -> Document:
     stem, _, version = wanted.partition("@")
     versions = sorted(_versions(stem))
     if not versions:
-        stems = {item.partition("@")[0] for item in library_names() if "@" in item}
-        raise ConfigurationError(f"the library has no policy '{stem}'", nearest(stem, stems))
+        names = {item for item in library_names() if "@" in item}
+        raise ConfigurationError(f"the library has no policy '{stem}'", nearest(wanted, names))
     choices = ", ".join(f"{_LIBRARY}{stem}@{item}" for item in versions)
     if not version:
         raise ConfigurationError("a policy of the library is named with its version", choices)

@@ -93,8 +93,6 @@ class FactSql:
         windows = []
         if item.start is not None and moment_literal(item.start) != self._start:
             windows = [f"happened_at >= {moment_literal(item.start)}"]
-        if item.certain:
-            windows.append("happened_at IS NOT NULL")
         unknown = ""
         if condition is not None and may_be_unknown(condition):
             unknown = " AND ".join([f"{parts[0]} IS NULL", *windows])

@@ -13,7 +13,7 @@ from policies.places import Places, parameters_in, problem_at, word_pattern
 from policies.satisfiable import can_hold
 from policies.signature import Signature, differences, thresholds
 from policies.syntax import names_in
-from policies.tree import AnyOf, Attribute, DaysSince, MetricValue, Node, Not, leaves, walk
+from policies.tree import AllOf, AnyOf, Attribute, DaysSince, MetricValue, Node, Not, leaves, walk
 from policies.written import name_in
 
 # So many names are said one by one, when nothing of a policy has a case.
@@ -56,23 +56,47 @@ def condition_of(rule: Rule) -> Node | None:
 
 _NOT_PULLED = SourceState(complete=False)
 _EXITS = ("void", "cleanout", "pool")
+# So many pairs of exits are compared: an author of hundreds of rules does not wait for minutes.
+_MOST_PAIRS = 1_000
 
 
 def _overlaps(policy: Policy, places: Places) -> Iterator[Problem]:
     """A customer is in one exit at most, archived before offboarded before back to the pool."""
     exits = [rule for rule in policy.rules if rule.kind in _EXITS]
     exits.sort(key=lambda rule: _EXITS.index(rule.kind))
+    conditions = {rule.id: condition_of(rule) for rule in exits}
+    topics = {name: _topics(tree) for name, tree in conditions.items() if tree is not None}
+    parts = {name: _parts(tree) for name, tree in conditions.items() if tree is not None}
+    left = _MOST_PAIRS
     for place, rule in enumerate(exits):
-        condition = condition_of(rule)
+        condition = conditions[rule.id]
         if condition is None or not can_hold(condition):
             continue
         for other in exits[:place]:
-            above = condition_of(other)
-            if above is not None and not can_hold(condition, Not(above)):
+            above = conditions[other.id]
+            if above is None or not left:
+                continue
+            if any(map(topics[rule.id].isdisjoint, parts[other.id])):
+                continue  # it says nothing of a part, so it cannot imply it
+            left -= 1
+            if not can_hold(condition, Not(above)):
                 message = f"whoever is in '{rule.id}' is in '{other.id}' too, which comes first"
                 hint = f"'{rule.id}' never acts: narrow '{other.id}', or delete one of the two"
                 yield problem_at(places.named(rule.id), message, hint)
                 break
+
+
+def _topics(tree: Node) -> frozenset[object]:
+    """What the condition looks at: facts tables, and fields of the customer."""
+    return frozenset(
+        METRICS[leaf.name].fact if isinstance(leaf, MetricValue) else leaf for leaf in leaves(tree)
+    )
+
+
+def _parts(tree: Node) -> list[frozenset[object]]:
+    """The topics of each of the parts that hold together."""
+    only = tree.parts[0] if isinstance(tree, AnyOf) and len(tree.parts) == 1 else tree
+    return [_topics(part) for part in (only.parts if isinstance(only, AllOf) else (only,))]
 
 
 def _idle_protections(policy: Policy, places: Places) -> Iterator[Problem]:

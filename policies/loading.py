@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from policies.agreement import Agreement, check_names
-from policies.definitions import Definitions
+from policies.definitions import TIER, Definitions
 from policies.draft import Draft
 from policies.errors import ConfigurationError, FileProblems, Problem
 from policies.expressions import build
@@ -21,19 +20,21 @@ from policies.model import Policy
 from policies.process import ProcessDate
 from policies.rows import build_clock
 from policies.rule_drafts import RuleReader
-from policies.rule_schema import Scalar, TierRuleShape
+from policies.rule_schema import KINDS, TierRuleShape
 from policies.schema import VERSION
 from policies.scope import Scope
 from policies.settings import read_settings
-from policies.tree import Attribute, Value
+from policies.tree import Value
 from policies.validation import nearest
 from policies.vocabulary import Type
-from policies.yaml_source import Document, plain_scalar
+from policies.yaml_source import Document, PathKey, plain_scalar
 
 MAX_PARAM = 10**15
 
 _HINT = "correct the file, then run the check again"
-_CONDITIONS = (("when",), ("cancel",), ("unless",))
+_CONDITIONS = (("when",), ("cancel",), ("unless",), ("of",))
+_QUOTED = re.compile(r"'\$?([^']*)'")
+_WORD = re.compile(r"[^\s,:{}\[\]'\"]+")
 
 
 def policy_of(
@@ -45,10 +46,11 @@ def policy_of(
     """Read a policy and what it extends. Raises `FileProblems` with all that is wrong."""
     ledger = Ledger()
     layers = read_layers(document, folder, ledger)
-    if any(layer.shape is None for layer in layers):
-        ledger.problems += _conditions_of_broken_files(layers, fields)
     if ledger.problems:
-        raise FileProblems(list(dict.fromkeys(ledger.problems)), _HINT)
+        problems = ledger.problems
+        if _is_readable(layers):
+            problems = problems + _problems_of_the_rest(layers, fields, Ledger())
+        raise FileProblems(list(dict.fromkeys(problems)), _HINT)
     draft = merged(layers, ledger)
     policy = _Loader(draft, layers, ledger).policy(overrides, fields)
     if ledger.problems:
@@ -63,6 +65,8 @@ class _Loader:
         self._draft = draft
         self._layers = layers
         self._ledger = ledger
+        self._lost = {path for layer in layers for path in layer.lost}
+        self.scope = Scope()
 
     def policy(self, overrides: Mapping[str, str], fields: Mapping[str, Type]) -> Policy:
         draft, ledger = self._draft, self._ledger
@@ -76,7 +80,8 @@ class _Loader:
             params,
             clocks=self._clocks(params),
             fields={**fields, **declared},
-            has_calendar="holidays" in draft.calendar,
+            tiers=dict.fromkeys(_lost_tiers(self._layers)),
+            has_calendar="holidays" in draft.calendar or ("calendar",) in self._lost,
         )
         tiers = {
             name: Placed(item.value, item.place)
@@ -84,7 +89,7 @@ class _Loader:
             if isinstance(item.value, TierRuleShape)
         }
         definitions = Definitions(draft.define, draft.scores, tiers, ledger, scope)
-        scope = definitions.read()
+        self.scope = scope = definitions.read()
         reader = RuleReader(draft, scope, definitions.bands, ledger)
         protections = tuple(reader.protections())
         pools = reader.pools()
@@ -110,7 +115,9 @@ class _Loader:
         )
 
     def _check_whole(self) -> None:
-        """What one of the files has to say."""
+        """What one of the files has to say, unless it was refused."""
+        if any(len(path) == 1 or path[0] == "rules" for path in self._lost):
+            return
         if self._draft.name is None:
             self._ledger.add(self._draft.top, "the key 'name' is missing")
         if not self._draft.rules:
@@ -158,70 +165,59 @@ def _same_family(value: object, other: object) -> bool:
     return type(value) is type(other) or (numeric and not either_bool)
 
 
-def _conditions_of_broken_files(
-    layers: tuple[Layer, ...], fields: Mapping[str, Type]
+def _problems_of_the_rest(
+    layers: tuple[Layer, ...], fields: Mapping[str, Type], ledger: Ledger
 ) -> list[Problem]:
-    """What is wrong with the conditions, although the shape of a file is wrong too."""
-    ledger = Ledger()
-    scope = _rough_scope(layers, fields, ledger)
+    """What else is wrong, beside the shape. What speaks of a refused part by its name is left out:
+    it may be right as soon as that part is."""
+    loader = _Loader(merged(layers, ledger), layers, ledger)
+    loader.policy({}, fields)
     for layer in layers:
-        for path in layer.document.spans:
-            text = layer.document.text_at(path)
-            asked = text.strip() if text is not None and path[-1:] in _CONDITIONS else "else"
-            if text is not None and asked != "else":
-                ledger.complain(Place(layer.document, path), build(text, scope))
-    return ledger.problems
+        for path in layer.whole.spans if layer.whole is not None else ():
+            _check_condition(layer, path, loader.scope, ledger)
+    lost = {name for layer in layers for name in _lost_names(layer)}
+    return [item for item in ledger.problems if lost.isdisjoint(_QUOTED.findall(item.message))]
 
 
-def _rough_scope(layers: tuple[Layer, ...], fields: Mapping[str, Type], ledger: Ledger) -> Scope:
-    """The names of the files as far as they can be read; what cannot be is not complained of."""
-    params: dict[str, Value] = {}
-    texts: dict[str, Placed[str]] = {}
-    unread: set[str] = set()
-    tiers: set[str] = set()
-    declared = dict(fields)
-    has_calendar = False
-    for layer in reversed(layers):
-        place = Place(layer.document)
-        params |= {name: item for name, item in _pairs(place, "params") if _is_scalar(item)}
-        for name, item in _pairs(place, "define"):
-            if isinstance(item, str):
-                texts[name] = Placed(item, place.at("define", name))
-        unread |= {name for name, _ in _pairs(place, "scores")}
-        tiers |= set(_tier_names(place))
-        has_calendar = has_calendar or any(_pairs(place, "calendar"))
-        named = ((name, item) for name, item in _pairs(place, "fields") if _is_type(item))
-        declared |= {name: Type(item) for name, item in named}
-    scope = Scope(
-        params,
-        undefined=frozenset(unread),
-        fields=declared,
-        # Any text will do in place of a stage: what it is compared with is all that is checked.
-        tiers=dict.fromkeys(tiers, Attribute("region")),
-        has_calendar=has_calendar,
-    )
-    scope = Definitions(texts, {}, {}, ledger, scope).read()
-    return replace(scope, undefined=scope.undefined | unread)
+def _check_condition(layer: Layer, path: PathKey, scope: Scope, ledger: Ledger) -> None:
+    """A condition, also one of a refused part, whose rest is not read."""
+    if layer.whole is None or path[-1:] not in _CONDITIONS:
+        return
+    text = layer.whole.text_at(path)
+    if text is not None and text.strip() != "else":
+        ledger.complain(Place(layer.whole, path), build(text, scope, condition=path[-1] != "of"))
 
 
-def _pairs(place: Place, section: str) -> Iterator[tuple[str, Any]]:
-    value = place.document.value
-    found = value.get(section) if isinstance(value, dict) else None
-    yield from found.items() if isinstance(found, dict) else ()
+def _is_readable(layers: tuple[Layer, ...]) -> bool:
+    """Is there something of every file, and is no file missing?"""
+    words = (str(path[0]) for layer in layers for path in layer.lost if len(path) == 1)
+    if any(nearest(word, ["extends"]).startswith("did you mean") for word in words):
+        return False
+    return all(layer.shape for layer in layers) and "extends" not in layers[-1].document.value
 
 
-def _is_scalar(value: object) -> bool:
-    return isinstance(value, Scalar)
+def _lost_names(layer: Layer) -> Iterator[str]:
+    for path in layer.lost:
+        if layer.whole is None:
+            continue
+        span = layer.whole.spans[path]
+        if path[0] in ("rules", "protect") and len(path) > 1:
+            yield from _names_of(layer.whole.value[path[0]][path[1]])
+        elif len(path) == 1:
+            yield from _WORD.findall(layer.whole.text[span.start : span.end])
+        if isinstance(path[-1], str):
+            yield path[-1]
 
 
-def _is_type(value: object) -> bool:
-    return isinstance(value, str) and value in set(Type)
+def _names_of(part: object) -> Iterator[str]:
+    if isinstance(part, dict):
+        yield from (str(part[key]) for key in (*KINDS, "id") if key in part)
 
 
-def _tier_names(place: Place) -> Iterator[str]:
-    value = place.document.value
-    rules = value.get("rules") if isinstance(value, dict) else None
-    for rule in rules if isinstance(rules, list) else ():
-        name = rule.get("tier") if isinstance(rule, dict) else None
-        if isinstance(name, str):
-            yield name
+def _lost_tiers(layers: tuple[Layer, ...]) -> Iterator[str]:
+    for layer in layers:
+        rules = layer.whole.value.get("rules") if layer.whole is not None else None
+        for rule in rules if isinstance(rules, list) else ():
+            name = rule.get(TIER) if isinstance(rule, dict) else None
+            if isinstance(name, str):
+                yield name

@@ -221,7 +221,8 @@ def _remarks(words: _Words, column: Column) -> Iterator[str]:
     if column.type is Type.MOMENT:
         yield words("blank.later")
     if column.settled_by:
-        yield words("blank.settled", value=_code(column.before), moment=_code(column.settled_by))
+        key = "blank.settled" if column.before else "blank.unsettled"
+        yield words(key, value=_code(column.before), moment=_code(column.settled_by))
 
 
 def _values(column: Column) -> str:

@@ -60,6 +60,14 @@ class FactRows:
                 found.append(Seen(happened, row.get("currency") or "", self._evaluate(row)))
         return found
 
+    def undated(self, rows: Iterable[Row]) -> list[Seen]:
+        """The recorded rows whose moment could not be read: they are there all the same."""
+        return [
+            Seen(_LONG_AGO, row.get("currency") or "", self._evaluate(row))
+            for row in rows
+            if row["happened_at"] is None and self.is_recorded(row)
+        ]
+
     def is_recorded(self, row: Row) -> bool:
         recorded = utc(row.get("recorded_at"))
         return recorded is None or recorded < self._plan.as_of.utc

@@ -88,9 +88,9 @@ class Money:
 
 def read_currency(text: str) -> str:
     """The code of a currency, ISO 4217: `CNY`."""
-    if _CODE.fullmatch(text):
-        return text
     code = _WORDS.get(text.strip().casefold())
+    if code is None and _CODE.fullmatch(text):
+        return text
     if code is None and _CODE.fullmatch(text.strip().upper()):
         code = text.strip().upper()
     hint = f"did you mean '{code}'?" if code else "three capital letters, such as CNY or EUR"

@@ -24,10 +24,12 @@ from policies.tree import (
     Node,
     Not,
     OneOf,
+    Rank,
     Rate,
     children,
     plain,
     rebuilt,
+    walk,
 )
 from policies.vocabulary import Type
 from policies.written import written
@@ -74,6 +76,24 @@ def mutants(policy: Policy) -> Iterator[Mutant]:
                 when = dataclasses.replace(item.when, tree=_replaced(item.when.tree, change))
                 changed = dataclasses.replace(item, when=when)
                 yield Mutant((item.id, *path), item.id, changed, change, item.when)
+
+
+def rank_pairs(policy: Policy, mutant: Mutant) -> Iterator[tuple[Rank, Rank]]:
+    """Each rank of the rule, and what the change made of it; none of a condition that lost one."""
+    before: Iterable[Expression]
+    after: Iterable[Expression]
+    if isinstance(mutant.changed, Rule):
+        before, after = policy.rule(mutant.name).conditions, mutant.changed.conditions
+    else:
+        before, after = [mutant.where], [mutant.changed.when]
+    for old, new in zip(before, after, strict=True):
+        ranks, changed = ranks_in(old.tree), ranks_in(new.tree)
+        if len(ranks) == len(changed):
+            yield from zip(ranks, changed, strict=True)
+
+
+def ranks_in(tree: Node) -> list[Rank]:
+    return [node for node in walk(tree) if isinstance(node, Rank)]
 
 
 def _of_rule(rule: Rule) -> Iterator[Mutant]:

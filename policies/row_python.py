@@ -71,7 +71,7 @@ class RowWriter(FunctionWriter):
         if column.settled_by:
             moment = f"r.get({column.settled_by!r})"
             later = f"{moment} is not None and cut({moment}) is None"
-            return f"{column.before!r} if {later} else {raw}"
+            return f"{column.before or None!r} if {later} else {raw}"
         if column.blank is not None:
             return f"{column.blank!r} if {raw} is None else {raw}"
         return raw

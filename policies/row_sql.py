@@ -37,7 +37,8 @@ class RowSql(NodeSql):
             return f"(CASE WHEN {self._is_past(column.name)} THEN r.{column.name} END)"
         if column.settled_by:
             later = f"r.{column.settled_by} >= {moment_literal(self._as_of.utc)}"
-            return f"(CASE WHEN {later} THEN {literal(column.before)} ELSE r.{column.name} END)"
+            before = literal(column.before) if column.before else "NULL"
+            return f"(CASE WHEN {later} THEN {before} ELSE r.{column.name} END)"
         if column.blank is not None:
             return f"coalesce(r.{column.name}, {literal(column.blank)})"
         return f"r.{column.name}"

@@ -5,9 +5,11 @@ Full-width characters and curly quotes are named here, and sqlglot's messages pu
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from itertools import zip_longest
 
 from sqlglot import Dialect, exp
@@ -70,6 +72,12 @@ _UNMARKED: tuple[tuple[set[TokenType], type[exp.Expr]], ...] = (
     ({TokenType.CASE}, exp.Case),
     ({TokenType.SELECT}, exp.Select),
 )
+# Units are said by the function, and a number is written in digits.
+_DAYS = ("day", "days", "d", "天", "日", "工作日", "workday", "workdays")
+_TIMES = {"千": 1_000, "k": 1_000, "万": 10_000, "萬": 10_000, "亿": 10**8, "億": 10**8}
+_BEFORE_UNIT = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*$", re.ASCII)
+# A comma inside {...} ends a value of YAML, so that what is cut off has none.
+_CUT_OFF = "; inside {...} a condition with a comma stands in double quotes"
 _SWAPPED = {"=>": ">=", "=<": "<=", "><": "<>"}
 
 
@@ -293,11 +301,24 @@ def _reworded(text: str, error: SqlglotError) -> Complaint:
     if description.startswith("Required keyword"):
         return Complaint(offset, f"something is missing after or before '{highlight}'")
     if text.count("(") > text.count(")"):
-        return Complaint(offset, "a bracket is not closed", "add ')'")
+        hint = "add ')'" if "," in text else f"add ')'{_CUT_OFF}"
+        return Complaint(offset, "a bracket is not closed", hint)
     if text.count("(") < text.count(")"):
         return Complaint(offset, "a closing bracket has no partner", "remove one ')'")
     if highlight in _WORDS:
         return Complaint(offset, f"unexpected '{highlight}'", f"write {_WORDS[highlight]}")
+    alone = _without_unit(text[:offset], highlight.lower())
+    if alone:
+        return Complaint(offset, f"unexpected '{highlight}'", alone)
     swapped = next((wrong for wrong in _SWAPPED if wrong in text), "")
     hint = f"write {_SWAPPED[swapped]} instead of {swapped}" if swapped else ""
     return Complaint(offset, f"unexpected '{highlight}'", hint)
+
+
+def _without_unit(before: str, unit: str) -> str:
+    """How the number is written that stands before a unit."""
+    number = _BEFORE_UNIT.search(before)
+    if number is None or unit not in {*_DAYS, *_TIMES}:
+        return ""
+    value = (Decimal(number.group(1)) * _TIMES.get(unit, 1)).normalize()
+    return f"write the number alone: {value:f}"

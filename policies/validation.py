@@ -30,6 +30,9 @@ _WORDS = {
     "model_attributes_type": "expected keys and values",
 }
 
+# Without these the keys beside them mean nothing.
+_NEEDED = {("calendar", "holidays"), ("money", "base")}
+
 
 def nearest(name: str, valid: Iterable[str]) -> str:
     """`did you mean 'x'?` for the closest valid name; else the valid names, if they are few."""
@@ -46,6 +49,19 @@ def problems_from_validation(
 ) -> list[Problem]:
     """One problem for each thing that pydantic refused; `model` lets unknown keys be corrected."""
     return [_problem(document, item, model) for item in error.errors(include_url=False)]
+
+
+def refused_parts(document: Document, error: ValidationError) -> frozenset[PathKey]:
+    """The smallest parts of a policy that mean something on their own and hold what was refused:
+    a rule, a definition, a limit."""
+    parts = {_part(item["loc"]) for item in error.errors(include_url=False)}
+    return frozenset(part for part in parts if part in document.spans)
+
+
+def _part(loc: PathKey) -> PathKey:
+    if loc[:2] in _NEEDED:
+        return loc[:1]
+    return loc[:3] if loc[:2] == ("limits", "rules") else loc[:2]
 
 
 def _problem(document: Document, item: Mapping[str, Any], model: Any) -> Problem:

@@ -50,7 +50,8 @@ class Column:
 
     `changeable`: the CRM forgets its past, so that it is unknown before our first version of the
     record. `usable`: a condition may name it; in an event, one between the brackets of a metric.
-    `settled_by`: another column of the row; before that moment the value was `before`.
+    `settled_by`: another column of the row; before that moment the value was `before`, or nobody
+    knows it now.
     `blank`: what an empty field says; None: nothing is known. `values`: the only ones there are.
     `derived`: made while staging; no mapping fills it. `closing`: where nothing fills it, nobody
     can tell what is still open.
@@ -116,6 +117,10 @@ def _state(*values: str) -> Column:
     return Column(
         "state", Type.TEXT, usable=True, settled_by="closed_at", before="open", values=values
     )
+
+
+# The stage in which a deal ended is not the one that it had before.
+_STAGE = Column("stage", Type.TEXT, usable=True, settled_by="closed_at")
 
 
 _EVENT = (
@@ -193,9 +198,7 @@ _ACTIVITIES = Table(
         _flag("burst", derived=True),
     ),
 )
-_DEALS = Table(
-    "deals", (*_EVENT, _CLOSED, _detail("stage"), _state("open", "won", "lost"), *_MONEY)
-)
+_DEALS = Table("deals", (*_EVENT, _CLOSED, _STAGE, _state("open", "won", "lost"), *_MONEY))
 _QUOTES = Table(
     "quotes",
     (

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left, insort
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -144,13 +145,25 @@ class Document:
     def problem(
         self, path: PathKey, message: str, suggestion: str = "", *, key: bool = False
     ) -> Problem:
-        line, column = self.position(path, key=key)
-        return Problem(self.name, line, column, message, suggestion)
+        return Problem(self.name, *self.position(path, key=key), message, suggestion)
 
     def problem_in(self, path: PathKey, offset: int, message: str, suggestion: str = "") -> Problem:
         """As `problem`, for one character of an expression or a template."""
-        line, column = self.position_in(path, offset)
-        return Problem(self.name, line, column, message, suggestion)
+        return Problem(self.name, *self.position_in(path, offset), message, suggestion)
+
+    def without(self, gone: Collection[PathKey]) -> Document:
+        """The document without these values; all others keep their places in the file."""
+        numbers: dict[PathKey, list[int]] = {}
+        for *holder, last in gone:
+            if isinstance(last, int):
+                insort(numbers.setdefault((*holder,), []), last)
+
+        def follow(places: Mapping[PathKey, Span]) -> dict[PathKey, Span]:
+            kept = (path for path in places if not _is_below(path, gone))
+            return {_renumbered(path, numbers): places[path] for path in kept}
+
+        spans, keys = follow(self.spans), follow(self.keys)
+        return Document(self.name, _pruned(self.value, (), gone), self.text, spans, keys)
 
     def _span(self, path: PathKey, *, key: bool) -> Span:
         places = (self.keys, self.spans) if key else (self.spans, self.keys)
@@ -170,6 +183,27 @@ class Document:
         for part in path:
             value = value[part]
         return value
+
+
+def _is_below(path: PathKey, gone: Collection[PathKey]) -> bool:
+    return any(path[:length] in gone for length in range(1, len(path) + 1))
+
+
+def _renumbered(path: PathKey, numbers: Mapping[PathKey, list[int]]) -> PathKey:
+    return tuple(
+        part - bisect_left(numbers.get(path[:place], ()), part) if isinstance(part, int) else part
+        for place, part in enumerate(path)
+    )
+
+
+def _pruned(value: Any, path: PathKey, gone: Collection[PathKey]) -> Any:
+    if isinstance(value, dict):
+        kept = [key for key in value if (*path, key) not in gone]
+        return {key: _pruned(value[key], (*path, key), gone) for key in kept}
+    if isinstance(value, list):
+        places = [number for number in range(len(value)) if (*path, number) not in gone]
+        return [_pruned(value[number], (*path, number), gone) for number in places]
+    return value
 
 
 def read_yaml(text: str | bytes, name: str) -> Document:

@@ -159,6 +159,32 @@ def test_without_cases_everything_is_untested(policy_path: Path, tmp_path: Path)
     assert len(report.untested) == 5
 
 
+def test_a_rank_over_too_few_customers_is_said_beside_the_failure(policy_path: Path) -> None:
+    cases = policy_path.parent / "cases" / "a.yaml"
+    given = "thresholds: {abc(orders_amount(365)): [1000, 10]}\n"
+    few = CASES.replace(given, "").partition("  - id: 未成交")[0]
+    cases.write_text(few, "utf-8")
+    report = run_policy_tests(policy_path, edges=False)
+    hint = "a rank needs 5 customers in the file, or thresholds:"
+    assert {(item.rule, item.got, item.hint) for item in report.failures} == {
+        ("分层", "undecided", hint)
+    }
+    assert policy_test_lines(report, "en")[0].endswith(f"expected A, got undecided - {hint}")
+    cases.write_text(few.replace("老客户沉睡: undecided", "老客户沉睡: no"), "utf-8")
+    failures = run_policy_tests(policy_path, edges=False).failures
+    assert {item.hint for item in failures if item.rule == "老客户沉睡"} == {""}
+
+
+def test_cases_without_a_time_zone_are_in_that_of_the_caller(policy_path: Path) -> None:
+    cases = policy_path.parent / "cases" / "a.yaml"
+    cases.write_text(CASES.replace("timezone: Asia/Shanghai\n", ""), "utf-8")
+    assert run_policy_tests(policy_path, edges=False, zone="Asia/Shanghai").passed
+    assert check_policy(policy_path, zone="Asia/Shanghai")[0].name == "客户政策"
+    with pytest.raises(FileProblems) as caught:
+        check_policy(policy_path)
+    assert "write timezone: Asia/Shanghai" in str(caught.value.problems[0])
+
+
 def test_the_report_is_plain_data(policy_path: Path) -> None:
     payload = json.loads(json.dumps(run_policy_tests(policy_path).payload(), ensure_ascii=False))
     assert payload["passed"] is True

@@ -254,6 +254,44 @@ def test_changes_that_nobody_could_notice_are_none() -> None:
     ]
 
 
+RANKED = """\
+protect:
+  - {id: big, when: "abc(2 * orders_amount(365)) = 'A'", from: [pool]}
+rules:
+  - tier: w
+    bands:
+      - {name: A, when: "abc(orders_amount(365)) = 'A'"}
+      - {name: B, when: "has_tag('b') AND quintile(orders_amount(366)) = 5"}
+      - {name: C, when: else}
+  - {task: t, when: has_tag('x'), mark: {tag: t}}
+"""
+RANKED_CASES = """\
+thresholds:
+  abc(orders_amount(365)): [9000, 500]
+  abc(2 * orders_amount(365)): [18000, 500]
+  quintile(orders_amount(366)): [1, 2, 3, 4]
+customers:
+  - {id: in, orders: [{at: 365 days ago, amount: 9000}], expect: {w: A, big: yes}}
+  - {id: before, orders: [{at: 366 days ago, amount: 9000}], expect: {w: C, big: no}}
+"""
+
+
+def test_given_thresholds_hold_for_a_rank_with_another_window() -> None:
+    found = gaps(RANKED, RANKED_CASES)
+    assert [item for item in found if "edge of 365" in item] == []
+    inside = RANKED_CASES.partition("  - {id: before")[0]
+    asked = [item for item in gaps(RANKED, inside) if "edge of 365 in 'w'" in item]
+    assert [item.partition(" - ")[2] for item in asked] == [
+        "add a customer with a row in orders 366 days ago"
+    ]
+
+
+def test_given_thresholds_of_a_rule_without_a_case_do_no_harm() -> None:
+    cases = RANKED_CASES.partition("  - {id: in")[0]
+    cases += "  - {id: x, is: {tags: [x]}, expect: {t: yes}}\n"
+    assert [item for item in gaps(RANKED, cases, untested=["w", "big"]) if "'t'" in item] == []
+
+
 def test_twenty_rules_and_fifty_customers_are_quick() -> None:
     rules = "".join(
         f"  - {{task: t{n}, when: orders_count({n + 30}) > {n} AND days_since(last_order_at) > {n}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -265,9 +266,26 @@ def test_all_problems_are_reported_at_once() -> None:
     ]
     (problem,) = problems("", head="cases: 1\nas_of: 3 days ago\ntimezone: UTC\n")
     assert problem.endswith("expected the day of the run - write as_of: 2026-06-01")
+    assert problems("customers: [{id: x}]\n", head="cases: 1\nas_of: 2026-06-01\n") == [
+        "cases.yaml:1:1: expected a time zone - write timezone: Asia/Shanghai"
+    ]
     assert problems("", head="- 1\n") == [
         "cases.yaml:1:1: a case file holds keys and values - begin with cases: 1"
     ]
+
+
+def test_a_file_without_a_time_zone_has_that_of_the_policy_or_of_the_caller(
+    tmp_path: Path,
+) -> None:
+    text = "cases: 1\nas_of: 2026-06-01\ncustomers: [{id: x}]\n"
+    placed = replace(POLICY, timezone="Europe/Berlin")
+    own = text + "timezone: UTC\n"
+    assert parse_cases(text, placed, zone="Asia/Shanghai").as_of.zone == "Europe/Berlin"
+    assert parse_cases(text, POLICY, zone="Asia/Shanghai").as_of.zone == "Asia/Shanghai"
+    assert parse_cases(own, placed, zone="Asia/Shanghai").as_of.zone == "UTC"
+    (tmp_path / "a.yaml").write_text(text, "utf-8")
+    (file,) = load_all_cases(tmp_path, POLICY, zone="Asia/Shanghai")
+    assert file.as_of.zone == "Asia/Shanghai"
 
 
 def test_the_folder_is_read_by_name_and_its_problems_together(tmp_path: Path) -> None:
@@ -346,6 +364,22 @@ def test_thresholds_come_from_the_customers_of_the_file() -> None:
     run = CaseRun(POLICY, read(f"customers:\n{rows}"))
     assert run.thresholds["t_0"] == (1, 2, 3, 4)
     assert [answers["分层"] for answers in run.answers()][-1] == 1
+
+
+@pytest.mark.parametrize(("customers", "unranked"), [(4, {"分层"}), (5, set())])
+def test_too_few_customers_for_a_rank_are_told_apart_from_missing_facts(
+    customers: int, unranked: set[str]
+) -> None:
+    rows = "".join(
+        f"  - {{id: c{amount}, orders: [{{at: 2026-05-01, amount: {amount}}}]}}\n"
+        for amount in range(1, customers + 1)
+    )
+    first, *_ = CaseRun(POLICY, read(f"customers:\n{rows}")).decided()
+    assert first.unranked == unranked
+    unpulled = read(f"sources: {{orders: not pulled}}\ncustomers:\n{rows}")
+    first, *_ = CaseRun(POLICY, unpulled).decided()
+    assert first.answers["分层"] is None
+    assert first.unranked == set()
 
 
 @pytest.mark.parametrize(

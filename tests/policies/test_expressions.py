@@ -239,6 +239,14 @@ def test_the_language_reads(text: str) -> None:
         ("status = 「x」", 9, 'write "\'"'),
         ("open_deals\u3000> 3", 10, "full-width space"),
         ("open_deals > \uff13", 13, "write '3'"),
+        ("days_since(created_at) > 180 days", 29, "write the number alone: 180"),
+        ("days_since(created_at) > 90天", 27, "write the number alone: 90"),
+        ("orders_amount(365) > 1.5万", 24, "write the number alone: 15000"),
+        (
+            "activities_count(90",
+            17,
+            "inside {...} a condition with a comma stands in double",
+        ),
     ],
 )
 def test_the_refusal_names_place_and_fix(text: str, offset: int, message: str) -> None:

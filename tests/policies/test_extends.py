@@ -191,7 +191,10 @@ def test_an_older_policy_can_be_extended(tmp_path: Path) -> None:
         ("newer.yaml", "newer.yaml:1:9: this file is written in version 9"),
         ("library/b2b-manufacturing", "is named with its version - library/b2b-manufacturing@1"),
         ("library/b2b-manufacturing@7", "is not in the library in version 7 - library/b2b-manu"),
-        ("library/b2b-manufactring@1", "no policy 'b2b-manufactring' - did you mean 'b2b-manu"),
+        (
+            "library/b2b-manufactring@1",
+            "did you mean 'b2b-manufacturing@1'?",
+        ),
         ("library/starter", "the library has no policy 'starter'"),
     ],
 )
@@ -255,3 +258,25 @@ def test_rates_that_cannot_be_read_are_named(
     (tmp_path / "client" / "rates.csv").write_bytes(content)
     found = problems(tmp_path, f"money: {{rates: {rates}}}\n")
     assert any(line.startswith(expected) for line in found), found
+
+
+@pytest.mark.parametrize(
+    ("money", "refused"),
+    [
+        ("{base: JPY}", True),
+        ("{base: CNY}", False),
+        ("{base: JPY, rates: []}", False),
+        ("{rates: []}", False),
+    ],
+)
+def test_rates_do_not_pass_over_to_another_base_currency(
+    money: str, refused: bool, tmp_path: Path
+) -> None:
+    rates = "{base: CNY, rates: [{date: 2026-01-01, currency: EUR, rate: 7.8}]}"
+    base = BASE.replace("{base: CNY}", rates)
+    if not refused:
+        assert laid(tmp_path, f"money: {money}\n", base).money is not None
+        return
+    (found,) = problems(tmp_path, f"money: {money}\n", base)
+    assert found.startswith("policy.yaml:3:15: the rates of the extended policy are in CNY (")
+    assert found.endswith("give rates: in JPY beside it")

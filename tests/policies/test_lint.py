@@ -395,3 +395,19 @@ def test_a_policy_without_any_case_is_told_once() -> None:
     assert found.message == "there is no case for this policy yet"
     some = [item for item in lint(policy, untested=names[:2]) if "case" in item.message]
     assert len(some) == 2
+
+
+def test_of_hundreds_of_exits_only_so_many_pairs_are_compared() -> None:
+    def overlaps(alike: int, apart: int) -> int:
+        rules = [("has_tag('t{}') AND open_deals > 1", number) for number in range(apart)]
+        rules += [("orders_count() = {}", number) for number in range(alike)]
+        rules.append(("orders_count() = 0 AND has_tag('x') AND open_deals > 5", 0))
+        text = "".join(
+            f'- {{pool: p{place}, when: "{when.format(number)}", mark: {{tag: g{place}}}}}\n'
+            for place, (when, number) in enumerate(rules)
+        )
+        policy = parse_policy(f"policy: 2\nname: p\nrules:\n{text}")
+        return sum("comes first" in item.message for item in lint(policy))
+
+    assert overlaps(30, 100) == 1
+    assert overlaps(60, 0) == 0

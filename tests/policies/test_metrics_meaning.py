@@ -15,6 +15,7 @@ from policies.compile_sql import compile_evaluation
 from policies.inputs import EvidenceItem
 from policies.model import Expression, Protection
 from policies.moment import AsOf, SourceState
+from policies.policy import parse_policy
 from policies.row_plan import may_be_unknown
 from policies.tree import (
     Attribute,
@@ -35,7 +36,14 @@ from policies.tree import (
 )
 from policies.vocabulary import Type
 from tests.policies.metric_world import CALENDAR, MONEY, SCOPE, Comparison, policy_of, tree_of
-from tests.policies.policy_world import ALL_COMPLETE, add_customer, insert, new_world
+from tests.policies.policy_world import (
+    ALL_COMPLETE,
+    add_customer,
+    duckdb_outcomes,
+    insert,
+    new_world,
+    python_outcomes,
+)
 
 AS_OF = AsOf.midnight(date(2026, 11, 22), "Asia/Shanghai")  # a Sunday
 MIDNIGHT = AS_OF.utc
@@ -127,6 +135,28 @@ def test_what_was_settled_later_was_still_open_then() -> None:
     world.add("invoices", amount=7, due_on=date(2026, 11, 1), settled_at=MIDNIGHT)
     assert world("receivable_open = 7 AND invoices_overdue = 1") is True
     assert world("invoices_days_late() = 21") is True
+
+
+def test_the_stage_in_which_a_deal_ended_was_not_known_before() -> None:
+    world = World().add("deals", 60, stage="final", state="won", closed_at=MIDNIGHT)
+    assert world("deals_count(stage = 'final') > 0") is None
+    world = World().add("deals", 60, stage="final", state="won", closed_at=ago(1))
+    assert world("deals_count(stage = 'final') = 1") is True
+
+
+def test_an_order_without_a_readable_moment_protects_all_the_same() -> None:
+    policy = parse_policy(
+        "policy: 2\nname: p\nrules:\n- {pool: back, when: days_since(created_at) > 5, "
+        "mark: {tag: x}}\n"
+    )
+    world = World().add("orders", happened_at=None)
+    found = Comparison(world.connection, policy, AS_OF, world.sources)
+    assert found.differences() == []
+    place = [item.id for item in policy.protections].index("has-ordered")
+    by_sql, _ = duckdb_outcomes(world.connection, policy, AS_OF, world.sources)
+    by_python, _ = python_outcomes(world.connection, policy, AS_OF, world.sources)
+    assert by_sql == by_python
+    assert by_sql["A:1"].holds[place] is True
 
 
 def test_what_no_mapping_says_to_be_closed_is_neither_open_nor_closed() -> None:

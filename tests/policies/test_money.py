@@ -146,3 +146,9 @@ def attempt(content: str) -> tuple[ExchangeRate, ...] | FileProblems:
         return read_rates(content, "rates.csv", "CNY")
     except FileProblems as refusal:
         return refusal
+
+
+def test_a_common_name_that_looks_like_a_code_is_no_code() -> None:
+    with pytest.raises(NotUnderstoodError) as raised:
+        read_currency("RMB")
+    assert raised.value.suggestion == "did you mean 'CNY'?"

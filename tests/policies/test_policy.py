@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -299,3 +300,50 @@ def test_definitions_and_fields_of_the_wrong_shape_are_passed_over() -> None:
     assert len(found) == 2
     assert found[0] == "p.yaml:6:6: expected text, found a list"
     assert found[1].startswith("p.yaml:23:13: a list is not a value for this key - valid here")
+
+
+def test_a_wrong_shape_hides_no_other_problem() -> None:
+    found = "\n".join(
+        problems(
+            """policy: 2
+name: p
+rules:
+  - {task: odd, when: status = 'x', whne: 5, cancel: dys > 1}
+  - {task: a, when: status = 'x', note: "{{ titel }}"}
+  - {task: a, when: regin = 'x'}
+scores: {s: {terms: [{of: nix, weight: []}]}}
+limits: {total: 5, owner: {per: year}}
+clocks: {follow_up: kind = 'visti'}
+calendar: {holidays: 中国}
+"""
+        )
+    )
+    places = re.findall(r"^p.yaml:(\d+:\d+):", found, re.MULTILINE)
+    expected = "4:37 4:54 5:45 6:12 6:21 7:27 7:40 8:33 9:10 9:21 10:22"
+    assert places == expected.split(), found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "define: {quiet: [1]}\nrules: [{task: a, when: quiet}]",
+        "defien: {quiet: won}\nrules: [{task: a, when: quiet}]",
+        "params: {n: [1]}\nrules: [{task: a, when: open_deals > $n}]",
+        "fields: {X: [1]}\nrules: [{task: a, when: field('X') = 'x'}]",
+        "rules: [{task: a, whne: won}]\nlimits: {rules: {a: 5}}",
+        "rules: [{tier: t, bands: 5}, {task: a, when: tier = 'x'}]",
+        "rules: [{task: a, when: won}, 5]",
+        "calendar: 5\nrules: [{task: a, when: workdays_since(last_activity_at) > 5}]",
+        "calendar: {holidays: 5, freeze: [CN 春节]}\nrules: [{task: a, when: won}]",
+        "money: {base: 5, rates: []}\nrules: [{task: a, when: won}]",
+        "extend: other.yaml\nrules: [{task: a, when: quiet}]",
+        "extends: [other.yaml]\nrules: [{task: a, when: quiet}]",
+        "protect: [{id: a, off: false}]\nrules: [{task: b, when: won}]",
+        "rules: 5",
+    ],
+)
+def test_what_depends_on_a_refused_part_is_no_problem_of_its_own(text: str) -> None:
+    text = text.replace("won", "open_deals > 0")
+    shape = problems(f"policy: 2\nname: p\n{text}\n")
+    assert not [item for item in shape if "unknown name" in item or "unknown param" in item]
+    assert len(shape) <= 2, shape
