@@ -367,11 +367,6 @@ def leaves(node: Node) -> tuple[Leaf, ...]:
     return tuple(dict.fromkeys(item for item in walk(node) if isinstance(item, LEAVES)))
 
 
-def is_constant(node: Node) -> bool:
-    """Does the node read nothing of a customer?"""
-    return not leaves(node)
-
-
 def canonical(node: Node) -> list[object]:
     """The node as nested lists for hashing."""
     result: list[object] = [type(node).__name__]

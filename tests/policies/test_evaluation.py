@@ -489,3 +489,21 @@ def test_a_number_that_grows_by_itself_makes_no_new_note() -> None:
         duckdb_outcomes(connection, policy, AsOf.midnight(day, "UTC"), ALL_COMPLETE)
         keys.add(connection.execute("SELECT s_0, k_0 FROM findings").fetchone())
     assert len(keys) == 1
+
+
+def test_evidence_is_the_same_where_no_more_of_it_is_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("policies.compile_sql._REMEMBERED", 1)
+    policy = parse_policy(policy_of("orders_count() > 0"))
+    reader = compile_evaluation(policy, AS_OF, ALL_COMPLETE).evidence_reader("r")
+    values = [(True, False, number) for number in (1, 2, 2, 1)]
+    assert [reader(row)[0].value for row in values] == [1, 2, 2, 1]
+
+
+def test_a_rank_that_takes_everybody_asks_for_a_value_all_the_same() -> None:
+    world = World().add("orders", amount=Decimal(5), currency="CNY")
+    assert world.outcome("quintile(orders_amount()) >= 1").stages == (None,)
+    for number in range(2, 8):
+        add_customer(world.connection, f"A:{number}", first_seen_on=AS_OF.day)
+    assert world.outcome("quintile(orders_amount()) >= 1").stages == (1,)
