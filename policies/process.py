@@ -12,11 +12,6 @@ from policies.condition import Expression
 from policies.duration import Duration
 from policies.tree import Value
 
-# Who can be told, asked or given a task.
-ROLES = ("owner", "manager", "admin")
-# What may become of the open deals, tasks and contacts of a customer that is acted upon.
-OPEN_RECORDS = ("keep", "move", "block")
-
 
 class ProcessDate(StrEnum):
     """A date that the process itself sets, written `$act_date` in the value of a field."""

@@ -59,11 +59,6 @@ def always_holds(condition: Node) -> bool:
     return not can_hold(Not(condition))
 
 
-def implies(first: Node, second: Node) -> bool:
-    """True only if `second` cannot be false where `first` is true."""
-    return not can_hold(first, Not(second))
-
-
 @dataclass
 class _Facts:
     """What has been assumed on the way."""
