@@ -189,8 +189,8 @@ class DaysSince(Node):
 
 @dataclass(frozen=True, slots=True)
 class WorkdaysSince(Node):
-    """Workdays of the policy's calendar after the local day of a moment, up to today; the day of
-    the run itself has not begun to count. Else as `DaysSince`."""
+    """Workdays of the policy's calendar after the local day of a moment, up to the day of the run
+    and with it. Else as `DaysSince`."""
 
     moment: Node
     otherwise: Node | None
