@@ -79,10 +79,7 @@ def _rest(document: Document, lost: frozenset[PathKey], folder: Path | None) -> 
     """A file without what was refused, so that the rest of it can be checked at the same time."""
     rest = document.without(lost)
     rest.value["policy"] = VERSION
-    try:
-        shape = PolicyShape.model_validate(rest.value)
-    except ValidationError:
-        return Layer(document, None, folder)
+    shape = PolicyShape.model_validate(rest.value)
     return Layer(rest, shape, folder, document, lost)
 
 

@@ -197,14 +197,15 @@ def _is_readable(layers: tuple[Layer, ...]) -> bool:
 
 
 def _lost_names(layer: Layer) -> Iterator[str]:
+    whole = layer.whole
+    if whole is None:
+        return
     for path in layer.lost:
-        if layer.whole is None:
-            continue
-        span = layer.whole.spans[path]
+        span = whole.spans[path]
         if path[0] in ("rules", "protect") and len(path) > 1:
-            yield from _names_of(layer.whole.value[path[0]][path[1]])
+            yield from _names_of(whole.value[path[0]][path[1]])
         elif len(path) == 1:
-            yield from _WORD.findall(layer.whole.text[span.start : span.end])
+            yield from _WORD.findall(whole.text[span.start : span.end])
         if isinstance(path[-1], str):
             yield path[-1]
 
