@@ -580,8 +580,8 @@ def policy_signoff(
     Example: highseas -C clients/acme policy signoff --language zh-CN --name 王敏
     """
     from connector.remarks import read_signed, sign_policy
+    from policies.authoring.signoff import render_signoff
     from policies.policy import load_policy
-    from policies.signoff import render_signoff
 
     place = _policy_place(terminal, path)
     loaded = load_policy(place.path, fields=place.fields)
@@ -599,7 +599,7 @@ def policy_signoff(
 @pass_terminal
 def policy_docs(terminal: Terminal, language: str | None) -> None:
     """Print the page of metrics, functions, attributes and columns."""
-    from policies.metric_docs import metrics_page
+    from policies.authoring.metric_docs import metrics_page
 
     text = metrics_page(language or "en").rstrip()
     terminal.result("policy docs", {"text": text}, [text])

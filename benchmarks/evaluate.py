@@ -44,7 +44,7 @@ from connector.journal import Journal  # noqa: E402
 from connector.plan_model import PlanHeader  # noqa: E402
 from connector.plan_rows import PlanContext, RuleRows, gather_actions, show_customers  # noqa: E402
 from connector.warehouse import Warehouse  # noqa: E402
-from policies.compile_sql import CompiledEvaluation  # noqa: E402
+from policies.evaluation.compile_sql import CompiledEvaluation  # noqa: E402
 from policies.lifecycle import action_statements  # noqa: E402
 from policies.model import Policy  # noqa: E402
 

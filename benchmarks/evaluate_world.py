@@ -16,7 +16,7 @@ import duckdb
 
 from connector.engine import source_states
 from connector.warehouse import Warehouse
-from policies.compile_sql import CompiledEvaluation, compile_evaluation
+from policies.evaluation.compile_sql import CompiledEvaluation, compile_evaluation
 from policies.lifecycle import STATE_TABLES, action_statements
 from policies.model import Policy
 from policies.moment import AsOf

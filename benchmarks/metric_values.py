@@ -13,10 +13,10 @@ import duckdb
 
 from connector.engine import evaluate
 from connector.warehouse import Warehouse
+from policies.evaluation.sql_expression import ExpressionSql
+from policies.language.tree import Compare
 from policies.moment import AsOf
 from policies.policy import parse_policy
-from policies.sql_expression import ExpressionSql
-from policies.tree import Compare
 
 Values = dict[str, tuple[Any, ...]]
 

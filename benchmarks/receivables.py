@@ -20,8 +20,8 @@ from typing import Any
 
 from metric_values import staged, values
 
+from policies.language.tree import plain
 from policies.moment import AsOf
-from policies.tree import plain
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = "accounts_receivable/receivables.csv"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import duckdb
 
-from policies.compile_sql import CompiledEvaluation, compile_evaluation
+from policies.evaluation.compile_sql import CompiledEvaluation, compile_evaluation
+from policies.evaluation.sql_expression import Thresholds
 from policies.model import Policy
 from policies.moment import AsOf, SourceState
-from policies.sql_expression import Thresholds
 
 
 def source_states(connection: duckdb.DuckDBPyConnection) -> dict[str, SourceState]:

@@ -15,13 +15,13 @@ from connector.render import one_line
 from connector.summary import missing_names, protection_name
 from connector.warehouse import Warehouse
 from connector.workspace import Workspace
-from policies.compile_python import Explanation, RuleResult, evaluate_customer
-from policies.compile_sql import compile_evaluation
-from policies.customer_facts import CustomerFacts, group_of, with_groups
-from policies.inputs import missing_inputs
+from policies.evaluation.compile_python import Explanation, RuleResult, evaluate_customer
+from policies.evaluation.compile_sql import compile_evaluation
+from policies.evaluation.customer_facts import CustomerFacts, group_of, with_groups
+from policies.evaluation.inputs import missing_inputs
+from policies.language.vocabulary import EVENTS
 from policies.messages import evidence_phrase, message
 from policies.moment import AsOf
-from policies.vocabulary import EVENTS
 
 _CANDIDATES = 5
 

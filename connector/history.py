@@ -17,7 +17,7 @@ import duckdb
 from connector.mapping_sql import local_day
 from connector.row_shape import identifier, literal
 from connector.spool import sync_directory
-from policies.vocabulary import CUSTOMERS, PEOPLE, SQL_TYPES, Table
+from policies.language.vocabulary import CUSTOMERS, PEOPLE, SQL_TYPES, Table
 
 # Known without a column: a person that the CRM no longer shows.
 _GONE = "gone"

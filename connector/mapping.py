@@ -24,9 +24,9 @@ from connector.mapping_file import (
     Source,
 )
 from connector.row_shape import PathError, RowShape, is_list_path, split_path
+from policies.language.vocabulary import TABLES, Type
+from policies.language.vocabulary import Column as TableColumn
 from policies.validation import nearest, problems_from_validation
-from policies.vocabulary import TABLES, Type
-from policies.vocabulary import Column as TableColumn
 from policies.yaml_source import Document, read_yaml
 
 STATUS_PLACEHOLDER = "$status_field"

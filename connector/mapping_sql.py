@@ -20,9 +20,9 @@ from connector.mapping import (
 )
 from connector.marker import MARKER_LENGTH
 from connector.row_shape import identifier, literal
+from policies.language.vocabulary import LANGUAGES, SQL_TYPES, TABLES, Type
+from policies.language.vocabulary import Column as TableColumn
 from policies.messages import message
-from policies.vocabulary import LANGUAGES, SQL_TYPES, TABLES, Type
-from policies.vocabulary import Column as TableColumn
 
 _EPOCH = {Form.SECONDS: 1_000_000, Form.MILLISECONDS: 1_000}
 _NAIVE = {Form.UTC: "UTC"}

@@ -17,11 +17,11 @@ from connector.plan_model import Plan, PlanHeader, PlanRow, RuleCount
 from connector.plan_rows import PlanContext, RuleRows, gather_actions, show_customers
 from connector.standing import load_recent, load_standing
 from connector.warehouse import Warehouse
-from policies.compile_sql import CompiledEvaluation
+from policies.evaluation.compile_sql import CompiledEvaluation
+from policies.evaluation.sql_expression import literal
 from policies.lifecycle import action_statements
 from policies.model import RETIRED, Policy
 from policies.moment import AsOf
-from policies.sql_expression import literal
 
 
 def build_plan(

@@ -13,7 +13,7 @@ from enum import StrEnum
 import msgspec
 
 from connector.models import Primitive
-from policies.inputs import EvidenceItem as Evidence
+from policies.evaluation.inputs import EvidenceItem as Evidence
 
 __all__ = [
     "PLAN_FORMAT",

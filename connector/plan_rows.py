@@ -14,13 +14,13 @@ from connector.marker import marker
 from connector.models import Change, Primitive, Ref, Step, StepKind
 from connector.plan_model import Evidence, PlanRow, RowStatus
 from connector.ports import Adapter
-from policies.compile_sql import CompiledEvaluation
-from policies.inputs import missing_inputs
+from policies.evaluation.compile_sql import CompiledEvaluation
+from policies.evaluation.inputs import missing_inputs
+from policies.evaluation.sql_expression import literal
 from policies.lifecycle import exit_order
 from policies.model import RETIRED, Policy, Rule, Stage
 from policies.moment import AsOf
 from policies.notes import render_note
-from policies.sql_expression import literal
 
 # Rows that change nothing are listed up to here for each rule and status; their counts are exact.
 LISTED = 10_000

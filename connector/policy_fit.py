@@ -15,11 +15,19 @@ from connector.needs import Needs
 from connector.ports import Adapter, FieldInfo, Schema
 from connector.warehouse import Warehouse
 from connector.workspace import Workspace, replace_file
+from policies.language.tree import (
+    Attribute,
+    CustomField,
+    MetricValue,
+    Node,
+    RowColumn,
+    leaves,
+    walk,
+)
+from policies.language.vocabulary import ATTRIBUTES, TABLES, Type
 from policies.model import Policy
 from policies.policy import load_policy
-from policies.tree import Attribute, CustomField, MetricValue, Node, RowColumn, leaves, walk
 from policies.validation import nearest
-from policies.vocabulary import ATTRIBUTES, TABLES, Type
 
 _STATUS_TYPES = frozenset({"text", "choice", "other"})
 _TYPES: Mapping[str, Type] = MappingProxyType(

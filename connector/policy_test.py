@@ -12,20 +12,20 @@ from typing import Any
 import duckdb
 
 from connector.engine import fill_inputs
-from policies.boundaries import Gap, uncovered
-from policies.case_run import CaseRun, Decided, given_thresholds
-from policies.cases import Answer, CaseFile, Expectation, cases_without, load_all_cases
-from policies.compile_sql import compile_evaluation
+from policies.authoring.boundaries import Gap, uncovered
+from policies.authoring.case_run import CaseRun, Decided, given_thresholds
+from policies.authoring.cases import Answer, CaseFile, Expectation, cases_without, load_all_cases
+from policies.authoring.lint import lint
+from policies.authoring.signature import Signature
 from policies.errors import Problem
-from policies.inputs import EvidenceItem
-from policies.lint import lint
+from policies.evaluation.compile_sql import compile_evaluation
+from policies.evaluation.inputs import EvidenceItem
+from policies.language.metrics import MIN_CASES
+from policies.language.vocabulary import SQL_TYPES, TABLES, Type
 from policies.messages import evidence_phrase, message
-from policies.metrics import MIN_CASES
 from policies.model import Policy
 from policies.moment import SourceState
 from policies.policy import load_policy
-from policies.signature import Signature
-from policies.vocabulary import SQL_TYPES, TABLES, Type
 
 CASES_FOLDER = "cases"
 _RANK_HINT = f"a rank needs {MIN_CASES} customers in the file, or thresholds:"

@@ -9,10 +9,7 @@ from pathlib import Path
 
 from connector.policy_fit import uncovered_years
 from connector.workspace import replace_file
-from policies.messages import message
-from policies.model import Policy
-from policies.process import Process
-from policies.signature import (
+from policies.authoring.signature import (
     SIGNOFF_FILE,
     Signature,
     differences,
@@ -20,7 +17,10 @@ from policies.signature import (
     sign,
     signature_text,
 )
-from policies.signoff import difference_text
+from policies.authoring.signoff import difference_text
+from policies.messages import message
+from policies.model import Policy
+from policies.process import Process
 
 
 def read_signed(policy_path: Path) -> Signature | None:

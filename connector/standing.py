@@ -17,8 +17,8 @@ import duckdb
 import msgspec
 
 from connector.journal import Journal
+from policies.evaluation.sql_expression import literal
 from policies.lifecycle import STATE_TABLES
-from policies.sql_expression import literal
 
 _CHUNK = 10_000
 _EPISODE_COLUMNS = {

@@ -25,7 +25,7 @@ from connector.models import PrimitiveKind, Ref, Scalar
 from connector.needs import Needs
 from connector.row_shape import literal
 from connector.written import chunks, insert_receipts
-from policies.vocabulary import TABLES
+from policies.language.vocabulary import TABLES
 
 SCHEMA_VERSION = 2
 WAIT_SECONDS = 10.0

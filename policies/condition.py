@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from policies.tree import Node
+from policies.language.tree import Node
 from policies.yaml_source import PathKey
 
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from policies.evaluation.sql_expression import literal
 from policies.model import RETIRED, Policy, Rule, Stage
-from policies.sql_expression import literal
 
 # Kinds that end a relation, in the order in which they come first.
 EXITS = ("void", "cleanout", "pool")

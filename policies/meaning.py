@@ -9,8 +9,8 @@ from enum import Enum
 
 from policies.calendar import Calendar
 from policies.condition import Expression
+from policies.language.tree import canonical, plain
 from policies.money import Money
-from policies.tree import canonical, plain
 
 
 def meaning(value: object) -> object:

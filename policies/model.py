@@ -12,11 +12,11 @@ from functools import cached_property
 from policies.calendar import Calendar
 from policies.condition import Expression
 from policies.errors import Problem
+from policies.language.tree import Value
+from policies.language.vocabulary import LANGUAGE_VERSION, Type
 from policies.meaning import meaning
 from policies.money import Money
 from policies.process import Backlog, FieldMark, Pool, Process
-from policies.tree import Value
-from policies.vocabulary import LANGUAGE_VERSION, Type
 from policies.yaml_source import Document
 
 __all__ = [

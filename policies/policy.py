@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from policies.language.vocabulary import Type
 from policies.library import library_names, library_text
-from policies.loading import policy_of
+from policies.loader.loading import policy_of
+from policies.loader.schema import PolicyShape
 from policies.model import Policy
-from policies.schema import PolicyShape
-from policies.vocabulary import Type
 from policies.yaml_source import read_yaml, read_yaml_file
 
 __all__ = [

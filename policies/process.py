@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from policies.condition import Expression
 from policies.duration import Duration
-from policies.tree import Value
+from policies.language.tree import Value
 
 
 class ProcessDate(StrEnum):

@@ -12,9 +12,9 @@ import pytest
 
 import cli
 from adapters.sandbox.zoho import Behaviour, Credentials
-from policies.metrics import FORMULAS, FUNCTIONS, METRICS
+from policies.language.metrics import FORMULAS, FUNCTIONS, METRICS
+from policies.language.vocabulary import ATTRIBUTES
 from policies.policy import parse_policy
-from policies.vocabulary import ATTRIBUTES
 from tests.crm_sandbox import sandbox_client
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -20,8 +20,8 @@ from connector.plan_model import Plan, PlanRow, RuleCount
 from connector.remarks import policy_remarks
 from connector.sync import Context, as_of_moment, make_plan, make_undo, run_apply, running
 from connector.workspace import load_workspace
+from policies.authoring.signoff import render_signoff
 from policies.policy import load_policy
-from policies.signoff import render_signoff
 from tests.crm_sandbox import make_workspace
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "docs" / "examples" / "manufacturer.yaml"

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
+from policies.authoring.metric_docs import metrics_page
 from policies.library import library_names, library_text
 from policies.messages import language_names, message
-from policies.metric_docs import metrics_page
 from policies.yaml_source import read_yaml
 from tests.crm_sandbox import Answer, Client, sandbox_client
 from tests.json_schema import is_valid

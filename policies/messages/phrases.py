@@ -10,10 +10,10 @@ from decimal import Decimal
 from functools import cache, lru_cache
 from typing import Protocol
 
+from policies.language.metrics import METRICS
+from policies.language.tree import plain
+from policies.language.vocabulary import ATTRIBUTES, TABLES, Type
 from policies.messages.catalogue import grouped, message
-from policies.metrics import METRICS
-from policies.tree import plain
-from policies.vocabulary import ATTRIBUTES, TABLES, Type
 
 Scalar = str | int | bool | None
 

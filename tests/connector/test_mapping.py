@@ -9,7 +9,7 @@ import pytest
 
 from connector.errors import FileProblems
 from connector.mapping import MAPPED, CompiledMapping, MappingFile, compile_mapping
-from policies.vocabulary import TABLES
+from policies.language.vocabulary import TABLES
 
 CUSTOMERS = "customers: [{object: Accounts, id: id, columns: {name: Account_Name}}]"
 

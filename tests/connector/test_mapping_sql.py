@@ -13,7 +13,7 @@ import pytest
 
 from connector.mapping import Form
 from connector.mapping_sql import local_day, parsed
-from policies.vocabulary import Type
+from policies.language.vocabulary import Type
 from tests.connector.pull_world import World, call, deal, make_world
 
 SHANGHAI = "Asia/Shanghai"

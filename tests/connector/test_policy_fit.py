@@ -24,9 +24,9 @@ from connector.policy_fit import (
 )
 from connector.ports import Capabilities, FieldInfo, ObjectInfo, Schema
 from connector.workspace import Workspace, WorkspaceFile
+from policies.language.vocabulary import Type
 from policies.model import Policy
 from policies.policy import parse_policy
-from policies.vocabulary import Type
 from tests.little_crm import Shop
 
 RULE = """

@@ -10,12 +10,12 @@ import pytest
 
 from connector import policy_test
 from connector.policy_test import check_policy, policy_test_lines, run_policy_tests
-from policies.compile_python import PythonEvaluation
-from policies.customer_facts import InputValues
+from policies.authoring.signature import sign
 from policies.errors import FileProblems
+from policies.evaluation.compile_python import PythonEvaluation
+from policies.evaluation.customer_facts import InputValues
+from policies.evaluation.sql_expression import Thresholds
 from policies.policy import load_policy
-from policies.signature import sign
-from policies.sql_expression import Thresholds
 
 POLICY = """\
 policy: 2

@@ -18,7 +18,7 @@ from connector.errors import (
     UnavailableError,
 )
 from connector.ports import PullRequest
-from policies.vocabulary import CUSTOMERS
+from policies.language.vocabulary import CUSTOMERS
 from tests.connector.pull_world import (
     MORNING,
     World,

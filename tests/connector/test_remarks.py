@@ -9,11 +9,11 @@ import pytest
 
 from connector.errors import FileProblems
 from connector.remarks import policy_remarks, process_words, read_signed, sign_policy
+from policies.authoring.signature import SIGNOFF_FILE
 from policies.messages import language_names, message
 from policies.model import Policy
 from policies.policy import parse_policy
 from policies.process import Process
-from policies.signature import SIGNOFF_FILE
 
 TODAY = date(2026, 5, 20)
 PLAIN = """\

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import duckdb
 
 from connector.engine import fill_inputs
-from policies.compile_sql import compile_evaluation
+from policies.evaluation.compile_sql import compile_evaluation
+from policies.evaluation.sql_text import literal
 from policies.lifecycle import STATE_TABLES, action_statements
 from policies.model import Policy
 from policies.moment import AsOf, SourceState
-from policies.sql_text import literal
 
 Stages = dict[tuple[str, str], int | None]
 Holds = dict[tuple[str, str], bool | None]

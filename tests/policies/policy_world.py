@@ -9,13 +9,13 @@ from typing import Any
 
 import duckdb
 
-from policies.compile_python import PythonEvaluation
-from policies.compile_sql import compile_evaluation
-from policies.customer_facts import CustomerFacts, with_groups
-from policies.inputs import EvidenceItem
+from policies.evaluation.compile_python import PythonEvaluation
+from policies.evaluation.compile_sql import compile_evaluation
+from policies.evaluation.customer_facts import CustomerFacts, with_groups
+from policies.evaluation.inputs import EvidenceItem
+from policies.language.vocabulary import EVENTS, SQL_TYPES, TABLES
 from policies.model import Policy
 from policies.moment import AsOf, SourceState
-from policies.vocabulary import EVENTS, SQL_TYPES, TABLES
 
 FACTS = tuple(EVENTS)
 ALL_COMPLETE = {fact: SourceState(complete=True) for fact in (*FACTS, "people")}

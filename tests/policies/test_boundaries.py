@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from policies.boundaries import uncovered
-from policies.cases import parse_cases
-from policies.mutants import mutants
+from policies.authoring.boundaries import uncovered
+from policies.authoring.cases import parse_cases
+from policies.authoring.mutants import mutants
 from policies.policy import parse_policy
 
 HEAD = "policy: 2\nname: p\n"

@@ -10,9 +10,15 @@ from typing import Any
 
 import pytest
 
-from policies.case_run import CaseRun, customer_facts
-from policies.case_time import parse_moment
-from policies.cases import CaseFile, cases_without, load_all_cases, load_cases, parse_cases
+from policies.authoring.case_run import CaseRun, customer_facts
+from policies.authoring.case_time import parse_moment
+from policies.authoring.cases import (
+    CaseFile,
+    cases_without,
+    load_all_cases,
+    load_cases,
+    parse_cases,
+)
 from policies.errors import FileProblems
 from policies.moment import SourceState
 from policies.policy import parse_policy

@@ -9,7 +9,7 @@ from functools import cache
 import duckdb
 import pytest
 
-from policies.inputs import EvidenceItem
+from policies.evaluation.inputs import EvidenceItem
 from policies.moment import AsOf, SourceState
 from policies.notes import render_note
 from policies.policy import parse_policy

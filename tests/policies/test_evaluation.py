@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from policies.compile_python import evaluate_customer
-from policies.compile_sql import compile_evaluation
-from policies.customer_facts import CustomerFacts
-from policies.inputs import EvidenceItem, Gaps, InputPlan, missing_inputs
+from policies.evaluation.compile_python import evaluate_customer
+from policies.evaluation.compile_sql import compile_evaluation
+from policies.evaluation.customer_facts import CustomerFacts
+from policies.evaluation.inputs import EvidenceItem, Gaps, InputPlan, missing_inputs
+from policies.evaluation.python_expression import ExpressionWriter, divide
+from policies.evaluation.sql_expression import ExpressionSql, literal
+from policies.language.tree import Node
 from policies.moment import AsOf, SourceState
 from policies.policy import library_policy, parse_policy
-from policies.python_expression import ExpressionWriter, divide
-from policies.sql_expression import ExpressionSql, literal
-from policies.tree import Node
 from tests.policies.policy_world import (
     ALL_COMPLETE,
     Outcome,
@@ -494,7 +494,7 @@ def test_a_number_that_grows_by_itself_makes_no_new_note() -> None:
 def test_evidence_is_the_same_where_no_more_of_it_is_remembered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("policies.compile_sql._REMEMBERED", 1)
+    monkeypatch.setattr("policies.evaluation.compile_sql._REMEMBERED", 1)
     policy = parse_policy(policy_of("orders_count() > 0"))
     reader = compile_evaluation(policy, AS_OF, ALL_COMPLETE).evidence_reader("r")
     values = [(True, False, number) for number in (1, 2, 2, 1)]

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.expressions import Built, Defined, Scope, build
-from policies.metrics import FUNCTIONS, METRICS
-from policies.syntax import names_in, tiers_in
-from policies.tree import (
+from policies.language.expressions import Built, Defined, Scope, build
+from policies.language.metrics import FUNCTIONS, METRICS
+from policies.language.syntax import names_in, tiers_in
+from policies.language.tree import (
     AllOf,
     AnyOf,
     Attribute,
@@ -28,7 +28,7 @@ from policies.tree import (
     plain,
     walk,
 )
-from policies.vocabulary import ATTRIBUTES, Type
+from policies.language.vocabulary import ATTRIBUTES, Type
 
 SCOPE = Scope(
     params={"天数": 180, "share": Decimal("0.5"), "on": True, "word": "x"},

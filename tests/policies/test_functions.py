@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.brackets import Brackets
-from policies.expressions import Defined, Scope, build, formula_tree
-from policies.metrics import FORMULAS, Formula
-from policies.number_size import MAX_DIGITS, digits, scale
-from policies.tree import (
+from policies.language.brackets import Brackets
+from policies.language.expressions import Defined, Scope, build, formula_tree
+from policies.language.metrics import FORMULAS, Formula
+from policies.language.number_size import MAX_DIGITS, digits, scale
+from policies.language.tree import (
     NUMERIC,
     Arithmetic,
     Attribute,
@@ -37,7 +37,7 @@ from policies.tree import (
     leaves,
     walk,
 )
-from policies.vocabulary import ATTRIBUTES, Type
+from policies.language.vocabulary import ATTRIBUTES, Type
 
 VIP = build("has_tag('VIP')", Scope()).node or Constant(value=False)
 VALUE = Case((VIP,), (Constant("A"),), Constant("C"), Type.TEXT)

@@ -11,9 +11,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from policies.language.vocabulary import EVENTS, LANGUAGES, Type
 from policies.moment import AsOf
 from policies.policy import parse_policy
-from policies.vocabulary import EVENTS, LANGUAGES, Type
 from tests.policies.policy_world import (
     ALL_COMPLETE,
     Outcome,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from policies.guards import GUARD_IDS
+from policies.loader.guards import GUARD_IDS
 from policies.policy import library_names, library_policy, library_text, load_policy
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from policies.authoring.lint import lint
+from policies.authoring.signature import sign
 from policies.errors import Problem
-from policies.lint import lint
 from policies.moment import SourceState
 from policies.policy import library_names, library_policy, load_policy, parse_policy
-from policies.signature import sign
 
 HEAD = "policy: 2\nname: p\n"
 ALL = {"orders": SourceState(complete=True), "activities": SourceState(complete=True)}

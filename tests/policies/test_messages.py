@@ -8,8 +8,10 @@ from string import Formatter
 
 import pytest
 
-from policies.evidence import EvidenceItem
-from policies.guards import GUARD_IDS
+from policies.evaluation.evidence import EvidenceItem
+from policies.language.metrics import CLOCKS, FORMULAS, FUNCTIONS, METRICS
+from policies.language.vocabulary import ATTRIBUTES, EVENTS, LANGUAGES, TABLES
+from policies.loader.guards import GUARD_IDS
 from policies.messages import (
     catalogue,
     condition_words,
@@ -23,9 +25,7 @@ from policies.messages import (
     value_text,
 )
 from policies.messages.catalogue import _shipped, parts, read_messages
-from policies.metrics import CLOCKS, FORMULAS, FUNCTIONS, METRICS
 from policies.model import KINDS, RETIRED
-from policies.vocabulary import ATTRIBUTES, EVENTS, LANGUAGES, TABLES
 from policies.yaml_source import read_yaml
 
 HARSH = re.compile(

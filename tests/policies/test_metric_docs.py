@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from policies.metric_docs import metric_form, metrics_page
-from policies.metrics import CLOCKS, FORMULAS, FUNCTIONS, METRICS
-from policies.vocabulary import ATTRIBUTES, EVENTS, LANGUAGES
+from policies.authoring.metric_docs import metric_form, metrics_page
+from policies.language.metrics import CLOCKS, FORMULAS, FUNCTIONS, METRICS
+from policies.language.vocabulary import ATTRIBUTES, EVENTS, LANGUAGES
 
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
 

@@ -10,14 +10,11 @@ from typing import Any
 
 import pytest
 
-from policies.compile_python import PythonEvaluation
-from policies.compile_sql import compile_evaluation
-from policies.inputs import EvidenceItem
-from policies.model import Expression, Protection
-from policies.moment import AsOf, SourceState
-from policies.policy import parse_policy
-from policies.row_plan import may_be_unknown
-from policies.tree import (
+from policies.evaluation.compile_python import PythonEvaluation
+from policies.evaluation.compile_sql import compile_evaluation
+from policies.evaluation.inputs import EvidenceItem
+from policies.evaluation.row_plan import may_be_unknown
+from policies.language.tree import (
     Attribute,
     Case,
     Compare,
@@ -34,7 +31,10 @@ from policies.tree import (
     Today,
     WorkdaysSince,
 )
-from policies.vocabulary import Type
+from policies.language.vocabulary import Type
+from policies.model import Expression, Protection
+from policies.moment import AsOf, SourceState
+from policies.policy import parse_policy
 from tests.policies.metric_world import CALENDAR, MONEY, SCOPE, Comparison, policy_of, tree_of
 from tests.policies.policy_world import (
     ALL_COMPLETE,

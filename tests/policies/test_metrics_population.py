@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from policies.language.tree import Attribute, IsBlank, Node
+from policies.language.vocabulary import EVENTS
 from policies.moment import AsOf, SourceState
-from policies.tree import Attribute, IsBlank, Node
-from policies.vocabulary import EVENTS
 from tests.policies.metric_world import (
     CALENDAR,
     CUSTOMER_TEXTS,

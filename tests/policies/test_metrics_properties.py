@@ -9,13 +9,13 @@ from typing import Any
 import duckdb
 import pytest
 
-from policies.compile_python import PythonEvaluation
-from policies.compile_sql import compile_evaluation
-from policies.customer_facts import CustomerFacts
+from policies.evaluation.compile_python import PythonEvaluation
+from policies.evaluation.compile_sql import compile_evaluation
+from policies.evaluation.customer_facts import CustomerFacts
+from policies.language.tree import Node, Not
+from policies.language.vocabulary import CUSTOMERS, EVENTS, Table, Type
 from policies.model import Expression, Rule, Stage
 from policies.moment import AsOf
-from policies.tree import Node, Not
-from policies.vocabulary import CUSTOMERS, EVENTS, Table, Type
 from tests.policies.metric_world import (
     CALENDAR,
     CUSTOMER_TEXTS,

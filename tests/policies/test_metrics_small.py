@@ -10,10 +10,10 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from policies.metrics import FORMULAS, METRICS
+from policies.language.metrics import FORMULAS, METRICS
+from policies.language.tree import Node
+from policies.language.vocabulary import EVENTS, Column, Type
 from policies.moment import AsOf, SourceState
-from policies.tree import Node
-from policies.vocabulary import EVENTS, Column, Type
 from tests.policies.metric_world import (
     CALENDAR,
     MONEY,

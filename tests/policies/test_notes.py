@@ -8,12 +8,12 @@ import re
 import pytest
 
 from policies.duration import Duration
-from policies.evidence import EvidenceItem
+from policies.evaluation.evidence import EvidenceItem
+from policies.language.vocabulary import LANGUAGES
 from policies.model import KINDS, Rule, Stage
 from policies.notes import MAX_TITLE, counts_days, render_note
 from policies.process import Process, Todo
 from policies.template import TEMPLATE_NAMES
-from policies.vocabulary import LANGUAGES
 
 VOID = Rule("r-17", "void", (Stage("r-17", "t", None, None),), "lost_contact", True, None, "失联")
 TIER = Rule("价值", "tier", (Stage("A", "t", None, None),), note=True)

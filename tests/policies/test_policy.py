@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from policies.errors import ConfigurationError, FileProblems
+from policies.language.tree import Constant, walk
 from policies.model import Limit
 from policies.policy import (
     library_names,
@@ -19,7 +20,6 @@ from policies.policy import (
     parse_policy,
     policy_json_schema,
 )
-from policies.tree import Constant, walk
 
 POLICY = """\
 policy: 2

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from policies.language.vocabulary import EVENTS
 from policies.model import Policy
 from policies.moment import SourceState
 from policies.policy import parse_policy
-from policies.vocabulary import EVENTS
 from tests.policies.decisions import Decisions, decide
 from tests.policies.metric_world import MOMENTS, complete_sources, metric_world
 from tests.policies.random_policies import (

@@ -8,12 +8,12 @@ import pytest
 
 from policies.duration import Duration
 from policies.errors import FileProblems
-from policies.guards import GUARD_IDS
+from policies.language.tree import AllOf, Case, Compare, leaves, walk
+from policies.language.vocabulary import Type
+from policies.loader.guards import GUARD_IDS
 from policies.model import Policy
 from policies.policy import parse_policy
 from policies.process import Act, Extend, FieldMark, Pool, ProcessDate, Tell, Unclaimed
-from policies.tree import AllOf, Case, Compare, leaves, walk
-from policies.vocabulary import Type
 
 POLICY = """\
 policy: 2

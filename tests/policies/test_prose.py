@@ -6,11 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from policies.expressions import Scope, build
-from policies.messages import catalogue
-from policies.policy import parse_policy
-from policies.prose import Teller, teller
-from policies.tree import (
+from policies.authoring.prose import Teller, teller
+from policies.language.expressions import Scope, build
+from policies.language.tree import (
     Arithmetic,
     Compare,
     Constant,
@@ -23,7 +21,9 @@ from policies.tree import (
     RowColumn,
     Today,
 )
-from policies.vocabulary import LANGUAGES, Type
+from policies.language.vocabulary import LANGUAGES, Type
+from policies.messages import catalogue
+from policies.policy import parse_policy
 
 SCOPE = Scope(
     params={"quiet_days": 180, "least": Decimal("0.6")},

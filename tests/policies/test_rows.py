@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.expressions import Built, Defined, Scope, build
-from policies.metrics import METRICS, Aggregate
-from policies.rows import build_clock, build_rows, fixed_tree, metric_value
-from policies.tree import (
+from policies.language.expressions import Built, Defined, Scope, build
+from policies.language.metrics import METRICS, Aggregate
+from policies.language.rows import build_clock, build_rows, fixed_tree, metric_value
+from policies.language.tree import (
     AllOf,
     AnyOf,
     Arithmetic,
@@ -25,7 +25,7 @@ from policies.tree import (
     Today,
     leaves,
 )
-from policies.vocabulary import EVENTS, Type
+from policies.language.vocabulary import EVENTS, Type
 
 SCOPE = Scope(
     params={"金额": 1000, "days": 30, "late": True, "kind": "visit"},

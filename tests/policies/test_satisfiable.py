@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies.expressions import build
-from policies.ranges import Range
-from policies.satisfiable import always_holds, can_hold
-from policies.scope import Scope
-from policies.tree import (
+from policies.authoring.ranges import Range
+from policies.authoring.satisfiable import always_holds, can_hold
+from policies.authoring.written import MAX_LENGTH, full_text, name_in, written
+from policies.language.expressions import build
+from policies.language.scope import Scope
+from policies.language.tree import (
     AllOf,
     AnyOf,
     Case,
@@ -27,8 +28,7 @@ from policies.tree import (
     WorkdaysSince,
     leaves,
 )
-from policies.vocabulary import Type
-from policies.written import MAX_LENGTH, full_text, name_in, written
+from policies.language.vocabulary import Type
 
 SCOPE = Scope(
     fields={"Score": Type.NUMBER, "Visit": Type.DATE, "Way": Type.TEXT}, has_calendar=True

@@ -8,10 +8,7 @@ from datetime import date
 
 import pytest
 
-from policies.errors import FileProblems
-from policies.model import Policy, Rule
-from policies.policy import library_names, library_text, parse_policy
-from policies.signoff import (
+from policies.authoring.signoff import (
     Signature,
     difference_text,
     differences,
@@ -21,7 +18,10 @@ from policies.signoff import (
     signature_text,
     thresholds,
 )
-from policies.vocabulary import LANGUAGES
+from policies.errors import FileProblems
+from policies.language.vocabulary import LANGUAGES
+from policies.model import Policy, Rule
+from policies.policy import library_names, library_text, parse_policy
 
 POLICY = """
 policy: 2

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from policies.metrics import CLOCKS, METRICS, Aggregate, Metric
-from policies.vocabulary import (
+from policies.language.metrics import CLOCKS, METRICS, Aggregate, Metric
+from policies.language.vocabulary import (
     ATTRIBUTES,
     CUSTOMERS,
     EVENTS,

@@ -1,0 +1,219 @@
+"""What a policy may say and hardly means. Findings are certain; silence promises nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from policies.authoring import lint_meaning
+from policies.authoring.places import Places, parameters_in, problem_at, word_pattern
+from policies.authoring.satisfiable import can_hold
+from policies.authoring.signature import Signature, differences, thresholds
+from policies.authoring.written import name_in
+from policies.errors import Problem
+from policies.language.metrics import METRICS
+from policies.language.syntax import names_in
+from policies.language.tree import (
+    AllOf,
+    AnyOf,
+    Attribute,
+    DaysSince,
+    MetricValue,
+    Node,
+    Not,
+    leaves,
+    walk,
+)
+from policies.model import Policy, Rule
+from policies.moment import SourceState
+
+# So many names are said one by one, when nothing of a policy has a case.
+_FEW = 2
+
+
+def lint(
+    policy: Policy,
+    *,
+    signed: Signature | None = None,
+    untested: Iterable[str] = (),
+    sources: Mapping[str, SourceState] | None = None,
+) -> tuple[Problem, ...]:
+    """Findings in the order of the file.
+
+    `signed`: the newest sign-off, if there is one. `untested`: rules and protections that no case
+    expects anything of. `sources`: what has been pulled, if known.
+    """
+    places = Places(policy)
+    found = [
+        *lint_meaning.conditions(policy, places),
+        *lint_meaning.habits(policy, places),
+        *_overlaps(policy, places),
+        *_idle_protections(policy, places),
+        *_unused(places),
+        *_new_customers(policy, places),
+        *_unsigned(policy, places, signed),
+        *_untested(policy, places, frozenset(untested)),
+        *_not_pulled(policy, places, sources),
+    ]
+    return tuple(sorted(dict.fromkeys(found)))
+
+
+def condition_of(rule: Rule) -> Node | None:
+    """Who is in any stage of the rule; None if everybody is."""
+    if any(stage.when is None for stage in rule.stages):
+        return None
+    return AnyOf(tuple(stage.when.tree for stage in rule.stages if stage.when is not None))
+
+
+_NOT_PULLED = SourceState(complete=False)
+_EXITS = ("void", "cleanout", "pool")
+# So many pairs of exits are compared: an author of hundreds of rules does not wait for minutes.
+_MOST_PAIRS = 1_000
+
+
+def _overlaps(policy: Policy, places: Places) -> Iterator[Problem]:
+    """A customer is in one exit at most, archived before offboarded before back to the pool."""
+    exits = [rule for rule in policy.rules if rule.kind in _EXITS]
+    exits.sort(key=lambda rule: _EXITS.index(rule.kind))
+    conditions = {rule.id: condition_of(rule) for rule in exits}
+    topics = {name: _topics(tree) for name, tree in conditions.items() if tree is not None}
+    parts = {name: _parts(tree) for name, tree in conditions.items() if tree is not None}
+    left = _MOST_PAIRS
+    for place, rule in enumerate(exits):
+        condition = conditions[rule.id]
+        if condition is None or not can_hold(condition):
+            continue
+        for other in exits[:place]:
+            above = conditions[other.id]
+            if above is None or not left:
+                continue
+            if any(map(topics[rule.id].isdisjoint, parts[other.id])):
+                continue  # it says nothing of a part, so it cannot imply it
+            left -= 1
+            if not can_hold(condition, Not(above)):
+                message = f"whoever is in '{rule.id}' is in '{other.id}' too, which comes first"
+                hint = f"'{rule.id}' never acts: narrow '{other.id}', or delete one of the two"
+                yield problem_at(places.named(rule.id), message, hint)
+                break
+
+
+def _topics(tree: Node) -> frozenset[object]:
+    """What the condition looks at: facts tables, and fields of the customer."""
+    return frozenset(
+        METRICS[leaf.name].fact if isinstance(leaf, MetricValue) else leaf for leaf in leaves(tree)
+    )
+
+
+def _parts(tree: Node) -> list[frozenset[object]]:
+    """The topics of each of the parts that hold together."""
+    only = tree.parts[0] if isinstance(tree, AnyOf) and len(tree.parts) == 1 else tree
+    return [_topics(part) for part in (only.parts if isinstance(only, AllOf) else (only,))]
+
+
+def _idle_protections(policy: Policy, places: Places) -> Iterator[Problem]:
+    kinds = {rule.kind for rule in policy.rules}
+    for protection in policy.protections:
+        if protection.built_in:
+            continue
+        position = places.named(protection.id)
+        against = [rule for rule in policy.rules if rule.kind in protection.kinds]
+        if not kinds & protection.kinds and position[0] != places.top[0]:
+            continue
+        if not kinds & protection.kinds:
+            named = ", ".join(sorted(protection.kinds))
+            message = f"'{protection.id}' protects from {named}, and no rule is of that kind"
+            yield problem_at(position, message, "delete it, or name other kinds in from:")
+            continue
+        for rule in against:
+            condition = condition_of(rule)
+            if condition is None or not can_hold(condition):
+                continue
+            if not can_hold(condition, Not(protection.when.tree)):
+                message = f"everybody in '{rule.id}' is protected by '{protection.id}'"
+                hint = "the rule never acts: narrow the protection, or leave the kind out of from:"
+                yield problem_at(places.named(rule.id), message, hint)
+
+
+def _unused(places: Places) -> Iterator[Problem]:
+    """Names of the policy's own file; what it extends offers more than one policy needs."""
+    texts = list(places.texts())
+    used = {
+        "params": frozenset().union(*map(parameters_in, texts)),
+        "define": frozenset().union(*map(names_in, texts)),
+    }
+    for section, word in (("params", "parameter"), ("define", "definition")):
+        for name, position in places.sections(section):
+            if name not in used[section] and position[0] == places.top[0]:
+                yield problem_at(position, f"nothing uses the {word} '{name}'", "delete it")
+
+
+def _new_customers(policy: Policy, places: Places) -> Iterator[Problem]:
+    """The last band of a tier is for customers of little value, not for those of last week."""
+    for rule in policy.rules:
+        if rule.kind != "tier" or rule.stages[-1].when is not None:
+            continue
+        last = rule.stages[-1]
+        marked = last.tag is not None or last.status is not None
+        if marked and not any(map(_asks_age, (item.tree for item in rule.conditions))):
+            message = f"customers of last week fall into '{last.name}' of '{rule.id}'"
+            hint = "put a band before it: {name: new, when: days_since(created_at) < 30}"
+            yield problem_at(places.named(rule.id), message, hint)
+
+
+def _asks_age(tree: Node) -> bool:
+    moments = [node.moment for node in walk(tree) if isinstance(node, DaysSince)]
+    return any(
+        item.name in {"created_at", "owned_since"}
+        if isinstance(item, Attribute)
+        else isinstance(item, MetricValue) and item.name.startswith("first_")
+        for item in moments
+    )
+
+
+_SIGN = "let the client confirm it: highseas policy signoff"
+
+
+def _unsigned(policy: Policy, places: Places, signed: Signature | None) -> Iterator[Problem]:
+    """Every number was chosen by somebody; the client answers for it."""
+    positions = dict(places.sections("params"))
+    if signed is None:
+        if count := len(thresholds(policy)):
+            position = next(iter(positions.values()), places.top)
+            yield problem_at(position, f"nobody has signed off the numbers here ({count})", _SIGN)
+        return
+    for item in differences(policy, signed):
+        if item.kind == "threshold" and item.now is not None:
+            owner = item.name.rpartition(" #")[0]
+            position = positions.get(item.name) or places.named(owner)
+            message = f"the number '{item.name}' ({item.now}) is newer than the sign-off"
+            if item.signed is not None:
+                message = f"the number '{item.name}' is {item.now}, signed off was {item.signed}"
+            yield problem_at(position, message, _SIGN)
+
+
+def _untested(policy: Policy, places: Places, names: frozenset[str]) -> Iterator[Problem]:
+    guards = {item.id for item in policy.protections if item.built_in}
+    own = [*(rule.id for rule in policy.rules), *(item.id for item in policy.protections)]
+    known = [name for name in own if name not in guards]
+    if len(known) > _FEW and names >= set(known):
+        hint = "write down a few customers and what is decided about them: cases/first.yaml"
+        yield problem_at(places.named(known[0]), "there is no case for this policy yet", hint)
+        return
+    for name in known:
+        if name in names:
+            hint = f"add a customer with expect: {{{name}: ...}} to a file in cases/"
+            yield problem_at(places.named(name), f"no case covers '{name}'", hint)
+
+
+def _not_pulled(
+    policy: Policy, places: Places, sources: Mapping[str, SourceState] | None
+) -> Iterator[Problem]:
+    """A rule that reads what nobody pulls is undecided for everybody who depends on it."""
+    for rule in policy.rules if sources is not None else ():
+        read = [(when, leaf) for when in rule.conditions for leaf in leaves(when.tree)]
+        for expression, leaf in read:
+            fact = METRICS[leaf.name].fact if isinstance(leaf, MetricValue) else None
+            if fact and not (sources or {}).get(fact, _NOT_PULLED).complete:
+                message = f"'{rule.id}' reads {name_in(leaf)}, and {fact} are not pulled"
+                hint = "map them in highseas.yaml, or leave them out of the rule"
+                position = places.word(expression, word_pattern(name_in(leaf)))
+                yield problem_at(position, message, hint)

@@ -1,0 +1,221 @@
+"""Findings about single conditions: what can never hold, always holds, or asks the wrong fact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from policies.authoring.places import Places, Position, problem_at, word_pattern
+from policies.authoring.ranges import row_parts
+from policies.authoring.satisfiable import always_holds, can_hold
+from policies.authoring.written import name_in, written
+from policies.condition import Expression
+from policies.errors import Problem
+from policies.language.metrics import METRICS, MIN_CASES
+from policies.language.tree import (
+    AllOf,
+    AnyOf,
+    Case,
+    Compare,
+    Constant,
+    MetricValue,
+    Node,
+    Not,
+    Rate,
+    RowColumn,
+    children,
+    leaves,
+    walk,
+)
+from policies.model import Policy, Rule
+
+
+def conditions(policy: Policy, places: Places) -> Iterator[Problem]:
+    """Conditions and parts of them that decide nothing."""
+    for rule in policy.rules:
+        yield from _bands(rule, places)
+    for protection in policy.protections:
+        if not protection.built_in:
+            found = _condition(f"'{protection.id}'", protection.when, places)
+            yield from found or _parts(protection.when, places)
+
+
+def _bands(rule: Rule, places: Places) -> Iterator[Problem]:
+    """A stage is reached only by those who are known to be in none before it."""
+    if rule.kind == "pool" and len(rule.stages) > 1:
+        yield from _pools(rule, places)
+        return
+    before: tuple[Node, ...] = ()
+    for stage in rule.stages:
+        several = len(rule.stages) > 1
+        name = f"'{stage.name}' of '{rule.id}'" if several else f"'{rule.id}'"
+        own: tuple[Node, ...] = () if stage.when is None else (stage.when.tree,)
+        found = [] if stage.when is None else _condition(name, stage.when, places)
+        yield from found
+        if not found and before and not can_hold(*before, *own):
+            position = (
+                places.named(rule.id) if stage.when is None else places.word(stage.when, r"\S")
+            )
+            message = f"nobody is left for {name}: the bands above take them all"
+            yield problem_at(position, message, "put it higher, or narrow the bands above")
+        elif not found and stage.when is not None:
+            yield from _parts(stage.when, places)
+        before = (*before, *(Not(tree) for tree in own))
+
+
+def _pools(rule: Rule, places: Places) -> Iterator[Problem]:
+    """Pools are for all pool rules: that one of them takes nobody of this rule is no fault."""
+    found = [_condition(f"'{rule.id}'", when, places) for when in rule.conditions]
+    if all(found):
+        yield from found[0]
+    for when, problems in zip(rule.conditions, found, strict=True):
+        if not problems:
+            yield from _parts(when, places)
+
+
+def _condition(name: str, when: Expression, places: Places) -> list[Problem]:
+    """The whole condition."""
+    if not can_hold(when.tree):
+        culprits = _contradiction(when.tree)
+        said = " and ".join(f"{written(part)}" for part in culprits)
+        message = f"this condition can never hold: nobody is in {name}"
+        hint = f"together impossible: {said}" if len(culprits) > 1 else f"impossible: {said}"
+        return [problem_at(_place(when, culprits[-1], places), message, hint)]
+    if always_holds(when.tree):
+        message = f"this condition always holds: every customer is in {name}"
+        return [problem_at(_place(when, when.tree, places), message, "give it a limit")]
+    return []
+
+
+def _contradiction(tree: Node) -> list[Node]:
+    """A smallest set of the parts that cannot hold together."""
+    parts = list(tree.parts) if isinstance(tree, AllOf) else [tree]
+    place = 0
+    while place < len(parts):
+        fewer = parts[:place] + parts[place + 1 :]
+        if fewer and not can_hold(*fewer):
+            parts = fewer
+        else:
+            place += 1
+    return parts
+
+
+def _parts(when: Expression, places: Places) -> Iterator[Problem]:
+    """Parts below AND and OR; each one in the company of what is joined to it by AND."""
+    yield from _joined(when, when.tree, (), places)
+
+
+def _joined(
+    when: Expression, node: Node, company: tuple[Node, ...], places: Places
+) -> Iterator[Problem]:
+    if isinstance(node, AllOf | AnyOf):
+        for place, part in enumerate(node.parts):
+            others = node.parts[:place] + node.parts[place + 1 :]
+            beside = (*company, *others) if isinstance(node, AllOf) else company
+            if isinstance(node, AnyOf) and not can_hold(*beside, part):
+                message = f"this part can never hold: {written(part)}"
+                yield problem_at(_place(when, part, places), message, "delete it, or correct it")
+            elif isinstance(node, AllOf) and always_holds(part):
+                message = f"this part always holds: {written(part)}"
+                yield problem_at(_place(when, part, places), message, "delete it, or correct it")
+            else:
+                yield from _joined(when, part, beside, places)
+
+
+def _place(when: Expression, part: Node, places: Places) -> Position:
+    """Where the part is written, by its first fact."""
+    return places.word(when, word_pattern(name_in(part)), r"\S")
+
+
+def habits(policy: Policy, places: Places) -> Iterator[Problem]:
+    """Facts that do not belong into a rule of this kind."""
+    for rule in policy.rules:
+        for when in rule.conditions:
+            for metric in (item for item in leaves(when.tree) if isinstance(item, MetricValue)):
+                yield from _habit(rule, when, metric, places)
+                yield from _no_rows(when, metric, places)
+            yield from _few_cases(when, places)
+    for protection in policy.protections:
+        if not protection.built_in:
+            yield from _few_cases(protection.when, places)
+
+
+def _no_rows(when: Expression, metric: MetricValue, places: Places) -> Iterator[Problem]:
+    if metric.asked and metric.rows is not None and not can_hold(metric.rows):
+        message = f"no row can ever fulfil this condition: {metric.asked}"
+        hint = f"{metric.name} asks for rows by itself, see highseas policy docs"
+        yield problem_at(places.word(when, word_pattern(metric.name)), message, hint)
+
+
+_WRONG_CLOCK = {
+    ("pool", "last_activity_at"): (
+        "a pool rule goes by what your own people did, not by any activity",
+        "use last_followup_at",
+    ),
+    ("pool", "activities_count"): (
+        "a pool rule goes by what your own people did, not by any activity",
+        "use followups_count",
+    ),
+    ("void", "last_followup_at"): (
+        "archiving goes by what the customer did; our own calls keep nobody alive",
+        "use last_response_at or last_order_at",
+    ),
+}
+
+
+def _habit(rule: Rule, when: Expression, metric: MetricValue, places: Places) -> Iterator[Problem]:
+    found = _WRONG_CLOCK.get((rule.kind, metric.name)) or _wrong_axis(rule, metric)
+    if found:
+        yield problem_at(places.word(when, word_pattern(metric.name)), *found)
+
+
+def _wrong_axis(rule: Rule, metric: MetricValue) -> tuple[str, str] | None:
+    """The customer's conduct and our own faults ask for opposite treatment."""
+    fact = METRICS[metric.name].fact
+    if rule.kind == "defect" and rule.axis == "conduct":
+        if _blames(metric.rows, "ours"):
+            return (
+                "a conduct rule counts our own faults against the customer",
+                "use fault = 'theirs'",
+            )
+        faults = fact in {"returns", "complaints"} and not _asks_fault(metric.rows)
+        if faults and metric.name not in {"returns_open", "complaints_open"}:
+            message = f"{metric.name} counts what was our own fault too"
+            return message, "add the condition fault = 'theirs' between its brackets"
+    if rule.kind == "defect" and rule.axis == "service" and fact == "invoices":
+        return (
+            "a service rule reads payments, which are the customer's conduct",
+            "set axis: conduct",
+        )
+    return None
+
+
+def _blames(rows: Node | None, side: str) -> bool:
+    return any(
+        isinstance(part, Compare)
+        and part.operator == "="
+        and part.right == Constant(side)
+        and isinstance(part.left, RowColumn)
+        and part.left.name == "fault"
+        for part in row_parts(rows)
+    )
+
+
+def _asks_fault(rows: Node | None) -> bool:
+    nodes = () if rows is None else walk(rows)
+    return any(isinstance(node, RowColumn) and node.name == "fault" for node in nodes)
+
+
+def _few_cases(when: Expression, places: Places) -> Iterator[Problem]:
+    for node in _own_nodes(when.tree):
+        if isinstance(node, Rate) and node.min_n < MIN_CASES and "min_n" in when.text:
+            message = f"a rate of {node.min_n} or more cases says little"
+            hint = f"ask for {MIN_CASES} at least: min_n: {MIN_CASES}"
+            yield problem_at(places.word(when, r"\bmin_n\b"), message, hint)
+
+
+def _own_nodes(node: Node) -> Iterator[Node]:
+    """Without what stands in the bands of a tier that the condition only asks for."""
+    yield node
+    if not isinstance(node, Case):
+        for child in children(node):
+            yield from _own_nodes(child)

@@ -1,0 +1,137 @@
+"""Where the parts of a loaded policy stand in its files, for findings about their meaning."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from policies.authoring.case_rows import scalar_text
+from policies.condition import Expression
+from policies.errors import Problem
+from policies.language.syntax import names_in
+from policies.model import KINDS, Policy
+from policies.yaml_source import Document, PathKey
+
+_PARAMETER = re.compile(r"\$(\w+)")
+
+_DEFINING = (("define",), ("scores",))
+
+Position = tuple[str, int, int]
+Spot = tuple[Document, PathKey]
+
+
+class Places:
+    """Looks up rules, protections, pools, definitions and words of conditions."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        # The policy's own file comes last; what it says replaces what it extends.
+        self._documents = list(policy.documents.values())[::-1]
+
+    @property
+    def top(self) -> Position:
+        """The beginning of the policy's own file."""
+        return (self._documents[0].name if self._documents else self._policy.name, 1, 1)
+
+    def named(self, name: str) -> Position:
+        """Where a rule, a protection or a pool of this name begins."""
+        for document in self._documents:
+            pools: PathKey = ("pools", name)
+            if pools in document.keys:
+                return (document.name, *document.position(pools, key=True))
+            for section, keys in (("rules", KINDS), ("protect", ("id",))):
+                for place, item in enumerate(_list(document, section)):
+                    key = next((key for key in keys if _get(item, key) == name), None)
+                    if key is not None:
+                        return (document.name, *document.position((section, place, key)))
+        return self.top
+
+    def sections(self, name: str) -> Iterator[tuple[str, Position]]:
+        """The keys of a section such as `params`, and where each stands last."""
+        seen: set[str] = set()
+        for document in self._documents:
+            for path in document.keys:
+                if path[:-1] == (name,) and str(path[-1]) not in seen:
+                    seen.add(str(path[-1]))
+                    yield str(path[-1]), (document.name, *document.position(path, key=True))
+
+    def texts(self) -> Iterator[str]:
+        """Every text of the files, wherever it stands."""
+        for document in self._documents:
+            for path in document.spans:
+                text = document.text_at(path)
+                if text is not None:
+                    yield text
+
+    def word(self, expression: Expression, *patterns: str) -> Position:
+        """Where the first of the patterns is found: in the condition, else in the pools, else in
+        what it is defined by. If none is, the place where the condition begins.
+
+        A group in a pattern is what is meant; what stands before it only helps to find it.
+        """
+        document = self._policy.documents.get(expression.file)
+        if document is None:
+            return self.top
+        spots = [(document, expression.path), *self._behind(expression, document)]
+        for pattern in patterns:
+            for place, path in spots:
+                match = re.search(pattern, place.text_at(path) or "")
+                if match is not None:
+                    offset = match.start(match.lastindex or 0)
+                    return (place.name, *place.position_in(path, offset))
+        return (document.name, *document.position(expression.path))
+
+    def number(self, expression: Expression, value: str, *, near: str) -> Position:
+        """Where a number is written, as it is or as a parameter: behind a name, else anywhere."""
+        names = [
+            re.escape(f"${name}") + r"(?!\w)"
+            for name, held in self._policy.params.items()
+            if scalar_text(held) == value
+        ]
+        number = "|".join([rf"(?<![\w.$]){re.escape(value)}(?![\w.])", *names])
+        behind = rf"{word_pattern(near)}[^\n]{{0,60}}?({number})"
+        return self.word(expression, behind, number)
+
+    def _behind(self, expression: Expression, document: Document) -> Iterator[Spot]:
+        """The other texts that a condition is made of: pools, definitions and scores."""
+        named: dict[str, list[Spot]] = defaultdict(list)
+        pools: list[Spot] = []
+        for place in self._documents:
+            for path in place.spans:
+                if path[:1] in _DEFINING and len(path) > 1:
+                    named[str(path[1])].append((place, path))
+                elif path[:1] == ("pools",) and path[2:] == ("when",):
+                    pools.append((place, path))
+        if document.text_at(expression.path) != expression.text:
+            yield from pools
+        waiting, seen = [expression.text], set[str]()
+        while waiting:
+            for name in sorted(names_in(waiting.pop()) & set(named) - seen):
+                seen.add(name)
+                yield from named[name]
+                waiting += [place.text_at(path) or "" for place, path in named[name]]
+
+
+def word_pattern(name: str) -> str:
+    """A name that is not a part of a longer one."""
+    return rf"(?<!\w){re.escape(name)}(?!\w)"
+
+
+def parameters_in(text: str) -> frozenset[str]:
+    """The parameters that a text names."""
+    return frozenset(_PARAMETER.findall(text))
+
+
+def problem_at(position: Position, message: str, suggestion: str = "") -> Problem:
+    return Problem(*position, message, suggestion)
+
+
+def _list(document: Document, section: str) -> list[Any]:
+    value = _get(document.value, section)
+    return value if isinstance(value, list) else []
+
+
+def _get(value: object, key: str) -> Any:
+    return value.get(key) if isinstance(value, Mapping) else None

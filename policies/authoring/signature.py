@@ -1,0 +1,242 @@
+"""Who agreed to a policy, when and to what; and in what the policy differs from it now. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+import yaml
+
+from policies.errors import FileProblems, Problem
+from policies.language.tree import (
+    Case,
+    Compare,
+    Constant,
+    MetricValue,
+    Node,
+    Value,
+    children,
+    plain,
+    walk,
+)
+from policies.meaning import meaning
+from policies.model import Policy
+from policies.yaml_source import Document, read_yaml
+
+SIGNOFF_VERSION = 1
+SIGNOFF_FILE = "signoff.yaml"
+
+_HEAD = "# Written by `highseas policy signoff`: who agreed to the policy, and to what.\n"
+_KEYS = ("signoff", "name", "on", "hash", "thresholds", "parts")
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A number or word that somebody chose: a parameter, or a number in a condition, with the
+    smallest condition that holds it; None: no condition compares with it."""
+
+    name: str
+    value: str
+    clause: Node | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """`parts`: a digest of each rule, protection and setting, to name what changed."""
+
+    name: str
+    on: date
+    hash: str
+    thresholds: Mapping[str, str]
+    parts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """`kind`: threshold, rule, protection, setting or language. `signed`, `now`: the values of a
+    threshold; of the others, whether they were there (an empty text) or not (None)."""
+
+    kind: str
+    name: str
+    signed: str | None
+    now: str | None
+
+
+def sign(policy: Policy, name: str, on: date) -> Signature:
+    """Agree to a policy as it stands."""
+    values = {item.name: item.value for item in thresholds(policy)}
+    return Signature(name, on, policy.hash, values, _parts(policy))
+
+
+def thresholds(policy: Policy) -> tuple[Threshold, ...]:
+    """The parameters, then the numbers in conditions that have no name, each once."""
+    users = _first_uses(policy)
+    found = [
+        Threshold(name, _text(value), users.get(name)) for name, value in policy.params.items()
+    ]
+    seen: set[Node] = set()
+    for owner, trees in _owned_conditions(policy):
+        numbers = [item for tree in trees for item in _numbers(tree, tree, policy, seen)]
+        for place, (clause, value) in enumerate(numbers, start=1):
+            found.append(Threshold(f"{owner} #{place}", _text(value), clause))
+    return tuple(found)
+
+
+def differences(policy: Policy, signature: Signature) -> tuple[Difference, ...]:
+    """In what the policy differs from what was signed; nothing if it is the same."""
+    if policy.hash == signature.hash:
+        return ()
+    now = {item.name: item.value for item in thresholds(policy)}
+    found = [
+        Difference("threshold", name, signature.thresholds.get(name), now.get(name))
+        for name in _changed(signature.thresholds, now)
+    ]
+    parts = _parts(policy)
+    for key in _changed(signature.parts, parts):
+        kind, _, name = key.partition(":")
+        was, is_now = ("" if key in group else None for group in (signature.parts, parts))
+        found.append(Difference(kind, name, was, is_now))
+    return tuple(found) or (Difference("language", "", "", ""),)
+
+
+def signature_text(signature: Signature) -> str:
+    """The file `signoff.yaml`."""
+    content = {
+        "signoff": SIGNOFF_VERSION,
+        "name": signature.name,
+        "on": signature.on.isoformat(),
+        "hash": signature.hash,
+        "thresholds": dict(signature.thresholds),
+        "parts": dict(signature.parts),
+    }
+    return _HEAD + yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=1_000)
+
+
+def read_signature(text: str | bytes, name: str = SIGNOFF_FILE) -> Signature:
+    """Read `signoff.yaml`. Raises `FileProblems`."""
+    document = read_yaml(text, name)
+    problems = list(_file_problems(document))
+    if problems:
+        raise FileProblems(problems, "sign the policy again with `highseas policy signoff`")
+    value = document.value
+    return Signature(
+        value["name"],
+        date.fromisoformat(value["on"]),
+        value["hash"],
+        value["thresholds"],
+        value["parts"],
+    )
+
+
+def _file_problems(document: Document) -> Iterator[Problem]:
+    value = document.value
+    if not isinstance(value, dict) or value.get("signoff") != SIGNOFF_VERSION:
+        yield document.problem((), "this is no sign-off that this program reads")
+        return
+    for key in _KEYS:
+        if key not in value:
+            yield document.problem((), f"the key '{key}' is missing")
+    for key in ("name", "hash"):
+        if not isinstance(value.get(key, ""), str):
+            yield document.problem((key,), "expected text")
+    for key in ("thresholds", "parts"):
+        group = value.get(key, {})
+        texts = group.values() if isinstance(group, dict) else (None,)
+        if not all(isinstance(item, str) for item in texts):
+            yield document.problem((key,), "expected names with texts")
+    if not _is_date(value.get("on", "2026-01-01")):
+        yield document.problem(("on",), "expected a date such as 2026-01-31")
+
+
+def _is_date(value: object) -> bool:
+    try:
+        return isinstance(value, str) and bool(date.fromisoformat(value))
+    except ValueError:
+        return False
+
+
+def _changed(signed: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
+    for name in dict.fromkeys((*signed, *now)):
+        if signed.get(name) != now.get(name):
+            yield name
+
+
+def _parts(policy: Policy) -> dict[str, str]:
+    parts: dict[str, object] = {f"rule:{rule.id}": rule for rule in policy.rules}
+    parts |= {f"protection:{item.id}": item for item in policy.protections}
+    parts |= {f"setting:{name}": getattr(policy, name) for name in SETTINGS}
+    return {name: _digest(part) for name, part in parts.items()}
+
+
+SETTINGS = ("limits", "pools", "calendar", "money", "group", "language")
+
+
+def _digest(part: object) -> str:
+    text = json.dumps(meaning(part), ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _text(value: Value) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return plain(value) if isinstance(value, Decimal) else str(value)
+
+
+def _owned_conditions(policy: Policy) -> Iterator[tuple[str, Iterable[Node]]]:
+    for item in policy.protections:
+        if not item.built_in:
+            yield item.id, [item.when.tree]
+    for pool in policy.pools:
+        yield pool.name, [pool.when.tree] if pool.when else []
+    for rule in policy.rules:
+        conditions = rule.conditions
+        if rule.process is not None:
+            conditions += rule.process.conditions
+        yield rule.id, [item.tree for item in conditions]
+
+
+def _first_uses(policy: Policy) -> dict[str, Node]:
+    """The first comparison that names a parameter, by the parameter's name."""
+    found: dict[str, Node] = {}
+    conditions = [tree for _, trees in _owned_conditions(policy) for tree in trees]
+    comparisons = [node for tree in conditions for node in walk(tree) if isinstance(node, Compare)]
+    for comparison in comparisons:
+        for node in walk(comparison):
+            if isinstance(node, Constant) and node.name:
+                found.setdefault(node.name, comparison)
+    return found
+
+
+def _numbers(
+    node: Node, clause: Node, policy: Policy, seen: set[Node]
+) -> Iterator[tuple[Node, Value]]:
+    """The numbers without a name, each condition once; those of a tier stand with its rule."""
+    if isinstance(node, Compare):
+        if node in seen:
+            return
+        seen.add(node)
+        clause = node
+    if isinstance(node, Case) and _is_tier(node, policy):
+        return
+    if isinstance(node, MetricValue) and node.days and node.days not in policy.params.values():
+        yield clause, node.days
+    if isinstance(node, Constant) and _is_choice(node):
+        yield clause, node.value
+    for child in children(node):
+        yield from _numbers(child, clause, policy, seen)
+
+
+def _is_choice(node: Constant) -> bool:
+    is_number = isinstance(node.value, int | Decimal) and not isinstance(node.value, bool)
+    return is_number and node.value != 0 and not node.name
+
+
+def _is_tier(node: Case, policy: Policy) -> bool:
+    return any(
+        rule.kind == "tier" and node.conditions == tuple(item.tree for item in rule.conditions)
+        for rule in policy.rules
+    )

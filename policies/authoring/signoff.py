@@ -1,0 +1,265 @@
+"""A policy as a statement in plain language (制度说明) to read and to sign: Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+
+from policies.authoring.signature import (
+    Difference,
+    Signature,
+    Threshold,
+    differences,
+    read_signature,
+    sign,
+    signature_text,
+    thresholds,
+)
+from policies.authoring.signoff_rules import Words, protection_title, rule_lines, words_for
+from policies.calendar import Anchor, Calendar, Freeze
+from policies.language.metrics import CLOCKS
+from policies.language.tree import plain
+from policies.language.vocabulary import Type
+from policies.messages import message, table_label, value_text
+from policies.model import KINDS, RETIRED, Limit, Policy, Protection
+from policies.money import Money
+
+__all__ = [
+    "Difference",
+    "Signature",
+    "difference_text",
+    "differences",
+    "read_signature",
+    "render_signoff",
+    "sign",
+    "signature_text",
+    "thresholds",
+]
+
+
+def render_signoff(policy: Policy, language: str, *, signed: Signature | None) -> str:
+    """The whole statement."""
+    words = words_for(policy, language)
+    lines = [f"# {words.say('title', name=words.text(policy.name))}", ""]
+    lines += [words.say("intro"), "", *_state(words, policy, signed), ""]
+    sections = {
+        "purpose": _purpose(words, policy),
+        "protected": _protected(words, policy),
+        "rules": _rules(words, policy),
+        "thresholds": _thresholds(words, policy, signed),
+        "settings": _settings(words, policy),
+        "limits": _limits(words, policy),
+        "objection": [words.say("objection")],
+        "sign": _sign(words, policy, signed),
+    }
+    for name, content in sections.items():
+        lines += [f"## {words.say(f'section.{name}')}", "", *content, ""]
+    return _tidy(lines)
+
+
+def difference_text(difference: Difference, language: str) -> str:
+    """One difference in words."""
+    name = difference.name
+    if difference.kind == "threshold":
+        absent = message(language, "signoff.difference.absent")
+        values = {
+            "signed": absent if difference.signed is None else difference.signed,
+            "now": absent if difference.now is None else difference.now,
+        }
+        return message(language, "signoff.difference.threshold", name=name, **values)
+    verb = "added" if difference.signed is None else "changed"
+    verb = "removed" if difference.now is None else verb
+    change = message(language, f"signoff.difference.{verb}")
+    setting = message(language, f"signoff.setting.{name}")
+    key = f"signoff.difference.{difference.kind}"
+    return message(language, key, name=name, setting=setting, change=change)
+
+
+def _tidy(lines: Iterable[str]) -> str:
+    """One blank line at most, and one end of line at the end."""
+    kept: list[str] = []
+    for line in lines:
+        if line or (kept and kept[-1]):
+            kept.append(line)
+    return "\n".join(kept).rstrip() + "\n"
+
+
+def _state(words: Words, policy: Policy, signed: Signature | None) -> Iterator[str]:
+    if signed is None:
+        yield f"> {words.say('state.unsigned')}"
+        return
+    changes = differences(policy, signed)
+    key = "state.changed" if changes else "state.signed"
+    yield f"> {words.say(key, name=words.text(signed.name), on=signed.on.isoformat())}"
+    yield ""
+    for item in changes:
+        yield f"- {words.text(difference_text(item, words.language))}"
+
+
+def _purpose(words: Words, policy: Policy) -> Iterator[str]:
+    kinds = {rule.kind for rule in policy.rules}
+    for kind in KINDS:
+        if kind in kinds:
+            item = words.say("item", name=words.kind(kind), text=words.say(f"purpose.{kind}"))
+            yield f"- {words.say('stop', text=item)}"
+
+
+def _protected(words: Words, policy: Policy) -> Iterator[str]:
+    own = [item for item in policy.protections if not item.built_in]
+    built_in = [item for item in policy.protections if item.built_in]
+    yield words.say("protected.intro")
+    yield ""
+    yield words.say("protected.own" if own else "protected.none")
+    yield ""
+    yield from (f"- {_protection(words, item)}" for item in own)
+    if built_in:
+        yield from ("", words.say("protected.built_in"), "")
+        yield from (f"- {_protection(words, item)}" for item in built_in)
+
+
+def _protection(words: Words, item: Protection) -> str:
+    return words.say(
+        "protected.certain" if item.certain else "protected.item",
+        title=protection_title(words, item),
+        condition=words.teller.sentence(item.when.tree),
+        kinds=words.listed([words.kind(kind) for kind in KINDS if kind in item.kinds]),
+    )
+
+
+def _rules(words: Words, policy: Policy) -> Iterator[str]:
+    for rule in policy.rules:
+        if rule.kind != RETIRED:
+            yield from rule_lines(words, rule, policy.pools)
+
+
+def _thresholds(words: Words, policy: Policy, signed: Signature | None) -> Iterator[str]:
+    found = thresholds(policy)
+    if not found:
+        yield words.say("thresholds.none")
+        return
+    heads = [words.say(f"thresholds.{name}") for name in ("name", "value", "clause", "state")]
+    yield _row(heads)
+    yield _row(["---"] * len(heads))
+    for item in found:
+        clause = item.clause
+        used = words.say("thresholds.param") if clause is None else words.teller.sentence(clause)
+        state = _threshold_state(words, item, signed)
+        yield _row([words.text(item.name), f"**{words.text(item.value)}**", used, state])
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _threshold_state(words: Words, item: Threshold, signed: Signature | None) -> str:
+    if signed is None:
+        return words.say("thresholds.default")
+    value = signed.thresholds.get(item.name)
+    if value is None:
+        return words.say("thresholds.new")
+    if value == item.value:
+        return words.say("thresholds.signed")
+    return words.say("thresholds.other", value=words.text(value))
+
+
+def _settings(words: Words, policy: Policy) -> Iterator[str]:
+    for clock, text in {**CLOCKS, **policy.clocks}.items():
+        name = message(words.language, f"clock.{clock}")
+        condition = words.teller.row_condition("activities", text)
+        yield f"- {words.say('settings.clock', clock=name, condition=condition)}"
+    yield from (f"- {line}" for line in _calendar(words, policy.calendar))
+    yield from (f"- {line}" for line in _money(words, policy.money))
+    if policy.group:
+        tables = [table_label(words.language, name) for name in sorted(policy.group)]
+        yield f"- {words.say('settings.group', tables=words.listed(tables))}"
+
+
+def _calendar(words: Words, calendar: Calendar | None) -> Iterator[str]:
+    if calendar is None:
+        yield words.say("settings.weekdays")
+        return
+    yield words.say("settings.calendar", country=calendar.country)
+    if calendar.freeze:
+        freezes = [_freeze(words, item) for item in calendar.freeze]
+        listed = words.say("semicolon").join(freezes)
+        yield words.say("settings.freeze", freezes=listed)
+
+
+def _freeze(words: Words, item: Freeze) -> str:
+    if item.anchor is Anchor.DATES:
+        return words.say("settings.between", first=item.first, last=item.last)
+    is_holiday = item.anchor is Anchor.HOLIDAY
+    name = item.name if is_holiday else words.say(f"settings.anchor.{item.anchor.value}")
+    ends = {"first": _offset(words, item.before), "last": _offset(words, item.after)}
+    return words.say("settings.around", name=words.text(name), **ends)
+
+
+def _offset(words: Words, days: int) -> str:
+    if days == 0:
+        return words.say("settings.same")
+    return words.say("settings.before" if days < 0 else "settings.after", count=abs(days))
+
+
+def _money(words: Words, money: Money | None) -> Iterator[str]:
+    if money is None:
+        yield words.say("settings.one_currency")
+        return
+    yield words.say("settings.money", base=money.base)
+    newest = {item.currency: item for item in sorted(money.rates)}
+    rates = [
+        words.say(
+            "settings.rate",
+            currency=item.currency,
+            rate=value_text(words.language, Type.NUMBER, plain(item.rate)),
+            base=money.base,
+            since=item.since,
+        )
+        for item in newest.values()
+    ]
+    if rates:
+        yield words.say("settings.rates", rates=words.say("semicolon").join(rates))
+
+
+def _limits(words: Words, policy: Policy) -> Iterator[str]:
+    lines = list(_limit_lines(words, policy))
+    if not lines:
+        yield words.say("limits.none")
+    yield from (f"- {line}" for line in lines)
+
+
+def _limit_lines(words: Words, policy: Policy) -> Iterator[str]:
+    limits = policy.limits
+    total, owner = _limit(words, limits), limits.owner
+    if total:
+        yield words.say("limits.total", limit=total)
+    if owner is not None:
+        yield words.say(f"limits.owner.{owner.per}", limit=_limit(words, owner))
+    for rule_id, limit in limits.rules.items():
+        title = words.text(policy.rule(rule_id).title)
+        yield words.say("limits.rule", rule=title, limit=_limit(words, limit))
+    if limits.backlog is not None:
+        yield words.say(f"limits.backlog.{limits.backlog.order}", wave=limits.backlog.wave)
+
+
+def _limit(words: Words, limit: Limit) -> str:
+    """At most how many; empty when nothing is said."""
+    count, share = "", ""
+    if limit.count is not None:
+        count = words.say("limits.count", count=words.number(limit.count))
+    if limit.share is not None:
+        share = words.say("limits.share", share=_percent(words, limit.share))
+    return words.say("limits.both", count=count, share=share) if count and share else count + share
+
+
+def _percent(words: Words, share: Decimal) -> str:
+    number = words.teller.chosen(value_text(words.language, Type.NUMBER, plain(share * 100)))
+    return message(words.language, "prose.percent", number=number)
+
+
+def _sign(words: Words, policy: Policy, signed: Signature | None) -> Iterator[str]:
+    blank = words.say("sign.blank")
+    name = blank if signed is None else words.text(signed.name)
+    on = blank if signed is None else signed.on.isoformat()
+    yield f"- {words.say('item', name=words.say('sign.name'), text=name)}"
+    yield f"- {words.say('item', name=words.say('sign.on'), text=on)}"
+    yield f"- {words.say('item', name=words.say('sign.hash'), text=f'`{policy.hash}`')}"

@@ -1,0 +1,1 @@
+"""The typed tree to SQL and to Python: two readings that must agree."""

@@ -1,0 +1,365 @@
+"""What a policy needs to know of each customer as of a moment: the leaves of all its conditions.
+
+Both back ends read this one list, so that they agree on what is known, never was, or is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from functools import cached_property
+
+from policies.evaluation.evidence import (
+    KNOWN,
+    MISSING,
+    NEVER,
+    EvidenceItem,
+    Gaps,
+    Scalar,
+    fallbacks,
+    input_leaves,
+    input_of,
+    missing_inputs,
+    scalar,
+)
+from policies.evaluation.row_plan import as_told, may_be_unknown
+from policies.language.metrics import METRICS, Aggregate, Metric
+from policies.language.rows import metric_value
+from policies.language.tree import (
+    Attribute,
+    Compare,
+    CustomField,
+    DataAge,
+    Leaf,
+    MetricValue,
+    Node,
+    Rank,
+    Surely,
+    WorkdaysSince,
+    leaves,
+    walk,
+)
+from policies.language.vocabulary import ATTRIBUTES, OWNER_ATTRIBUTES, Type
+from policies.model import Expression, Policy
+from policies.moment import AsOf, SourceState
+
+__all__ = [
+    "KNOWN",
+    "MISSING",
+    "NEVER",
+    "EvidenceItem",
+    "Gaps",
+    "Input",
+    "InputPlan",
+    "Scalar",
+    "missing_inputs",
+]
+
+_NOT_PULLED = SourceState(complete=False)
+PEOPLE = "people"
+# The workdays that are counted, in days around the run; one outside counts as the nearest inside.
+_WORKDAYS_BEFORE, _WORKDAYS_AFTER = 20 * 366, 2 * 366
+
+
+@dataclass(frozen=True)
+class Input:
+    """One leaf and its column. `available`: it can be computed at all. `exhaustive`: a value that
+    is not there is knowledge (never), not a gap. `history`: known from our first version on.
+
+    `may_be_unclear`: there are customers of whom it cannot be told although all of that holds.
+    `start`: rows before it do not count. `asked`: the metric with what is known of the columns of
+    its rows. `value`: what is summed or taken of a row.
+    """
+
+    place: int
+    leaf: Leaf
+    available: bool = True
+    exhaustive: bool = False
+    history: bool = False
+    instant: bool = False
+    workday: bool = False
+    currency: bool = False
+    may_be_unclear: bool = False
+    start: datetime | None = None
+    asked: MetricValue | None = None
+    value: Node | None = None
+
+    @property
+    def certain(self) -> bool:
+        """Does nothing that is unknown take its value away?"""
+        return self.asked is not None and self.asked.certain
+
+    @property
+    def column(self) -> str:
+        return f"i_{self.place}"
+
+    @property
+    def instant_column(self) -> str:
+        return f"m_{self.place}"
+
+    @property
+    def workday_column(self) -> str:
+        return f"w_{self.place}"
+
+    @property
+    def currency_column(self) -> str:
+        return f"c_{self.place}"
+
+    @property
+    def unclear_column(self) -> str:
+        return f"g_{self.place}"
+
+    @cached_property
+    def name(self) -> str:
+        return self.leaf.label
+
+    @cached_property
+    def type(self) -> Type:
+        return Type.DATE if self.leaf.type is Type.MOMENT else self.leaf.type
+
+    @cached_property
+    def type_name(self) -> str:
+        return self.type.value
+
+    @cached_property
+    def metric(self) -> Metric | None:
+        return METRICS[self.leaf.name] if isinstance(self.leaf, MetricValue) else None
+
+    @cached_property
+    def empty_state(self) -> str:
+        """What it means that there is no value, once the history is known.
+
+        A count or a sum is never empty: it is a number, or it could not be computed.
+        """
+        countable = self.metric is not None and not self.metric.may_be_never
+        return NEVER if self.exhaustive and not countable else MISSING
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """The conditions of one rule or protection, for its evidence."""
+
+    inputs: tuple[Input, ...]
+    fallbacks: Mapping[Leaf, frozenset[Leaf]]
+
+
+class InputPlan:
+    """The inputs of a policy as of a moment."""
+
+    def __init__(self, policy: Policy, as_of: AsOf, sources: Mapping[str, SourceState]) -> None:
+        self.policy = policy
+        self.as_of = as_of
+        self._sources = sources
+        trees = [condition.tree for condition in policy.conditions]
+        self.ranks = tuple(_unique_ranks(trees))
+        self._instants = frozenset(_compared_moments(trees))
+        self._workdays = frozenset(_counted_in_workdays(trees))
+        self._ranked = frozenset(input_leaves(self.ranks))
+        self.inputs = tuple(
+            self._input(place, leaf) for place, leaf in enumerate(input_leaves(trees))
+        )
+        self._by_leaf = {item.leaf: item for item in self.inputs}
+
+    def of(self, leaf: Leaf) -> Input:
+        """The input that a leaf reads."""
+        return self._by_leaf[input_of(leaf)]
+
+    def state(self, fact: str) -> SourceState:
+        """How complete a facts table is."""
+        return self._sources.get(fact, _NOT_PULLED)
+
+    def _input(self, place: int, leaf: Leaf) -> Input:
+        instant, workday = leaf in self._instants, leaf in self._workdays
+        if isinstance(leaf, MetricValue):
+            return self._metric_input(place, leaf, instant=instant, workday=workday)
+        if isinstance(leaf, DataAge):
+            return Input(place, leaf, available=self.state(leaf.fact).pulled_at is not None)
+        if isinstance(leaf, Attribute):
+            return self._attribute_input(place, leaf, instant=instant, workday=workday)
+        unclear = isinstance(leaf, CustomField) and leaf.type is not Type.TEXT
+        return Input(
+            place,
+            leaf,
+            exhaustive=True,
+            history=True,
+            instant=instant,
+            workday=workday,
+            may_be_unclear=unclear,
+        )
+
+    def _attribute_input(
+        self, place: int, leaf: Attribute, *, instant: bool, workday: bool
+    ) -> Input:
+        of_owner = leaf.name in OWNER_ATTRIBUTES
+        changeable = of_owner or ATTRIBUTES[leaf.name].changeable
+        return Input(
+            place,
+            leaf,
+            available=not of_owner or self.state(PEOPLE).complete,
+            # a yes or no that is not there is no answer
+            exhaustive=changeable and leaf.type is not Type.BOOLEAN,
+            history=changeable,
+            instant=instant,
+            workday=workday,
+            may_be_unclear=(of_owner and leaf.type is Type.TEXT) or leaf.name == "attitude",
+        )
+
+    def _metric_input(
+        self, place: int, leaf: MetricValue, *, instant: bool, workday: bool
+    ) -> Input:
+        metric = METRICS[leaf.name]
+        state = self.state(metric.fact)
+        available, exhaustive = self._reach(leaf, metric, state)
+        grouped = metric.fact in self.policy.group and not leaf.certain
+        asked = _asked(leaf, state.untold)
+        doubtful = asked.rows is not None and may_be_unknown(asked.rows)
+        doubtful = doubtful or metric.aggregate is Aggregate.LATEST
+        ranked = leaf in self._ranked and leaf.type is Type.MONEY and self.policy.money is None
+        return Input(
+            place,
+            leaf,
+            available=available,
+            exhaustive=exhaustive,
+            history=grouped,
+            instant=instant,
+            workday=workday,
+            currency=available and ranked,
+            may_be_unclear=available and exhaustive and metric.may_be_never and doubtful,
+            start=self._start(leaf, metric, state),
+            asked=asked,
+            value=self._summed(metric, state.untold),
+        )
+
+    def _reach(self, leaf: MetricValue, metric: Metric, state: SourceState) -> tuple[bool, bool]:
+        """Can the metric be computed, and is an empty result knowledge?"""
+        if leaf.certain:
+            return True, True
+        within = leaf.days if not metric.window else None
+        if metric.aggregate in {Aggregate.LAST, Aggregate.LATEST} and within is None:
+            return state.complete, state.from_the_beginning
+        covered = state.covers(None if within is None else self.as_of.window_day(within))
+        return covered, covered
+
+    @staticmethod
+    def _summed(metric: Metric, untold: frozenset[str]) -> Node | None:
+        summing = metric.aggregate in {Aggregate.SUM, Aggregate.LATEST}
+        return as_told(metric_value(metric.name), untold) if summing else None
+
+    def _start(self, leaf: MetricValue, metric: Metric, state: SourceState) -> datetime | None:
+        if leaf.days is not None and not metric.window:
+            return self.as_of.window_start(leaf.days)
+        if leaf.certain:
+            return None
+        # what is older than the source may be there in part: its last is not the last
+        return None if state.since is None else self.as_of.day_start(state.since)
+
+    def currencies(self, rank: Rank) -> tuple[Input, ...]:
+        """The amounts below a rank, whose currencies must agree."""
+        found = dict.fromkeys(self.of(leaf) for leaf in leaves(rank))
+        return tuple(item for item in found if item.currency)
+
+    def sees_everybody(self, rank: Rank) -> bool:
+        """Is what is ranked known of customers of all ages? Of a last event within a part of the
+        past, those without one would be missing."""
+        found = (self.of(leaf) for leaf in leaves(rank))
+        return all(item.exhaustive for item in found if item.metric)
+
+    @cached_property
+    def workdays(self) -> Mapping[date, int]:
+        """Each day around the run with its number in the count of workdays."""
+        first = date.fromordinal(max(1, self.as_of.day.toordinal() - _WORKDAYS_BEFORE))
+        last = date.fromordinal(self.as_of.day.toordinal() + _WORKDAYS_AFTER)
+        calendar = self.policy.calendar
+        assert calendar is not None  # noqa: S101 - the language asks for it where it is needed
+        return dict(calendar.workday_index(first, last))
+
+    @cached_property
+    def _conditions(self) -> dict[str, Condition]:
+        groups: dict[str, tuple[Expression, ...]] = {
+            rule.id: rule.conditions for rule in self.policy.rules
+        }
+        groups |= {item.id: (item.when,) for item in self.policy.protections}
+        return {name: self._condition(group) for name, group in groups.items()}
+
+    def _condition(self, conditions: tuple[Expression, ...]) -> Condition:
+        trees = [condition.tree for condition in conditions]
+        return Condition(tuple(self.of(leaf) for leaf in input_leaves(trees)), fallbacks(trees))
+
+    def evidence_inputs(self, name: str) -> tuple[Input, ...]:
+        """The inputs that a rule or a protection reads, in the order of its text."""
+        return self._conditions[name].inputs
+
+    def fallbacks_of(self, name: str) -> Mapping[Leaf, frozenset[Leaf]]:
+        """Those of them that are only counted from when another never was, with those others."""
+        return self._conditions[name].fallbacks
+
+    @cached_property
+    def facts(self) -> tuple[str, ...]:
+        """The facts tables that metrics are computed from."""
+        return _facts(self.inputs)
+
+    def facts_of(self, name: str) -> tuple[str, ...]:
+        """Those of them that a rule or a protection looks at."""
+        return _facts(item for item in self.evidence_inputs(name) if not item.certain)
+
+    def evidence(self, name: str, values: Sequence[object], gaps: Gaps) -> tuple[EvidenceItem, ...]:
+        """Evidence from the values of `evidence_inputs(name)`, in their order.
+
+        A moment that is only counted from when another never was is left out when that one was.
+        """
+        condition = self._conditions[name]
+        pairs = zip(condition.inputs, values, strict=True)
+        items = [_evidence(item, value, gaps) for item, value in pairs]
+        if condition.fallbacks:
+            never = {
+                leaf.leaf
+                for leaf, item in zip(condition.inputs, items, strict=True)
+                if item.state == NEVER
+            }
+            items = [
+                item
+                for leaf, item in zip(condition.inputs, items, strict=True)
+                if leaf.leaf not in condition.fallbacks
+                or not never.isdisjoint(condition.fallbacks[leaf.leaf])
+            ]
+        return tuple(items)
+
+
+def _asked(leaf: MetricValue, untold: frozenset[str]) -> MetricValue:
+    rows, after = (part and as_told(part, untold) for part in (leaf.rows, leaf.after))
+    rows = Surely(rows) if rows is not None and leaf.certain else rows
+    return replace(leaf, rows=rows, after=after)
+
+
+def _facts(inputs: Iterable[Input]) -> tuple[str, ...]:
+    used = (item.metric.fact for item in inputs if item.metric and item.available)
+    return tuple(dict.fromkeys(used))
+
+
+def _evidence(item: Input, value: object, gaps: Gaps) -> EvidenceItem:
+    if value is not None:
+        return EvidenceItem(item.name, item.type_name, scalar(value), KNOWN)
+    state = item.empty_state
+    undated = item.metric is not None and item.metric.fact in gaps.undated
+    if undated or item.place in gaps.unclear or (item.history and not gaps.history_known):
+        state = MISSING
+    return EvidenceItem(item.name, item.type_name, None, state)
+
+
+def _unique_ranks(trees: Iterable[Node]) -> Iterable[Rank]:
+    return dict.fromkeys(node for tree in trees for node in walk(tree) if isinstance(node, Rank))
+
+
+def _compared_moments(trees: Iterable[Node]) -> Iterable[Leaf]:
+    for tree in trees:
+        for node in walk(tree):
+            if isinstance(node, Compare) and node.left.type is node.right.type is Type.MOMENT:
+                yield from input_leaves([node])
+
+
+def _counted_in_workdays(trees: Iterable[Node]) -> Iterable[Leaf]:
+    for tree in trees:
+        for node in walk(tree):
+            if isinstance(node, WorkdaysSince):
+                yield from input_leaves([node])

@@ -1,0 +1,42 @@
+"""Constants, moments and local days as text of DuckDB SQL."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+
+from policies.language.tree import Value, plain
+from policies.moment import AsOf
+
+
+def literal(value: Value) -> str:
+    """A constant as SQL."""
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return plain(value) if isinstance(value, Decimal) else str(value)
+
+
+def moment_literal(moment: datetime) -> str:
+    return f"TIMESTAMP '{moment.isoformat(sep=' ')}'"
+
+
+def date_literal(day: date) -> str:
+    return f"DATE '{day.isoformat()}'"
+
+
+def local_day(as_of: AsOf, moment: str, *, future: bool = False) -> str:
+    """The local day of an instant; `future`: it may lie behind the moment of the run.
+
+    DuckDB's time zones cost more than all else in `inputs`; adding an offset costs nothing. They
+    are asked only for instants outside of the known offsets.
+    """
+    zoned = f"CAST(({moment} AT TIME ZONE 'UTC') AT TIME ZONE {literal(as_of.zone)} AS DATE)"
+    cases = " ".join(
+        f"WHEN {moment} >= {moment_literal(start)} "
+        f"THEN CAST({moment} + to_seconds({offset}) AS DATE)"
+        for start, offset in as_of.offsets
+    )
+    later = f"WHEN {moment} >= {moment_literal(as_of.utc)} THEN {zoned} " if future else ""
+    return f"CASE {later}{cases} ELSE {zoned} END"

@@ -1,0 +1,1 @@
+"""The words and conditions of a policy: text to typed tree."""

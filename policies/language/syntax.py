@@ -1,0 +1,324 @@
+"""From the text of a condition to sqlglot's tree, with an offset for each node.
+
+Full-width characters and curly quotes are named here, and sqlglot's messages put into plain words.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import zip_longest
+
+from sqlglot import Dialect, exp
+from sqlglot.errors import SqlglotError
+from sqlglot.tokenizer_core import Token, TokenType
+
+from policies.language.metrics import FORMULAS, METRICS
+
+MAX_LENGTH = 4_000
+
+_DIALECT = Dialect.get_or_raise("duckdb")
+# Full-width forms of ASCII stand at a fixed distance; these others are typed for them too.
+_LOOKALIKES = {
+    "\u3000": " ",  # ideographic space
+    "、": ",",
+    "。": ".",
+    "\u300c": "'",  # corner brackets
+    "\u300d": "'",
+    "\u2265": ">=",
+    "\u2264": "<=",
+    "\u2260": "<>",
+    "\u00d7": "*",
+    "\u00f7": "/",
+    "\u00a0": " ",  # no-break space
+    "\u3010": "(",  # black lenticular brackets
+    "\u3011": ")",
+    "\u300e": "'",  # white corner brackets
+    "\u300f": "'",
+    "\u2212": "-",  # minus sign and dashes
+    "\u2013": "-",
+    "\u2014": "-",
+}
+_SIGNS = "\u2265\u2264\u2260\u00d7\u00f7\u2212\u2013\u2014"
+# Left behind by word processors and chats, seen by nobody.
+_INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
+_FULL_WIDTH_SHIFT = 0xFEE0
+_QUOTES = "“”‘’"
+_BEFORE_NAMED = {TokenType.COMMA, TokenType.L_PAREN}
+_NAMED = {"else", "min_n"}
+# What follows a name that is a value of its own.
+_AFTER_VALUE = {TokenType.COMMA, TokenType.R_PAREN, TokenType.DOT, None}
+_OPENING = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE}
+_CLOSING = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE}
+# With the space it is no keyword of SQL, and nobody can write it.
+_IF = "if "
+_IF_HINT = "write if(condition, a, b)"
+_WORDS = {
+    **dict.fromkeys(("且", "并且", "而且", "和"), "AND"),
+    **dict.fromkeys(("或", "或者"), "OR"),
+    **dict.fromkeys(("非", "不", "不是"), "NOT"),
+    **dict.fromkeys(("大于", "大於"), ">"),
+    **dict.fromkeys(("小于", "小於"), "<"),
+    **dict.fromkeys(("等于", "等於"), "="),
+}
+# What sqlglot gives no place: the n-th of the tree is the n-th of the text.
+_UNMARKED: tuple[tuple[set[TokenType], type[exp.Expr]], ...] = (
+    ({TokenType.PARAMETER}, exp.Placeholder),
+    ({TokenType.TRUE, TokenType.FALSE}, exp.Boolean),
+    ({TokenType.NULL}, exp.Null),
+    ({TokenType.CASE}, exp.Case),
+    ({TokenType.SELECT}, exp.Select),
+)
+# Units are said by the function, and a number is written in digits.
+_DAYS = ("day", "days", "d", "天", "日", "工作日", "workday", "workdays")
+_TIMES = {"千": 1_000, "k": 1_000, "万": 10_000, "萬": 10_000, "亿": 10**8, "億": 10**8}
+_BEFORE_UNIT = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*$", re.ASCII)
+# A comma inside {...} ends a value of YAML, so that what is cut off has none.
+_CUT_OFF = "; inside {...} a condition with a comma stands in double quotes"
+_SWAPPED = {"=>": ">=", "=<": "<=", "><": "<>"}
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """Something wrong at a character of the text."""
+
+    offset: int
+    message: str
+    suggestion: str = ""
+
+
+@dataclass
+class Parsed:
+    """sqlglot's tree with the offsets of its nodes, or what is wrong with the text."""
+
+    tree: exp.Expr | None
+    complaints: list[Complaint]
+    offsets: dict[int, int] = field(default_factory=dict)
+    tokens: Sequence[Token] = ()
+
+    def offset(self, node: exp.Expr) -> int:
+        """Where the node begins: sqlglot marks only some, so the first one below or above."""
+        place: exp.Expr | None = node
+        while place is not None:
+            offset = min(self._own(item) for item in place.walk())
+            if offset < MAX_LENGTH:
+                return offset
+            place = place.parent
+        return 0
+
+    def _own(self, node: exp.Expr) -> int:
+        if id(node) in self.offsets:
+            return self.offsets[id(node)]
+        start = node.meta.get("start")
+        return start if isinstance(start, int) else MAX_LENGTH
+
+
+def parse(text: str) -> Parsed:
+    """Parse one condition. Never raises."""
+    complaints = [*_unusual_characters(text)]
+    if len(text) > MAX_LENGTH:
+        complaints = [Complaint(0, f"the condition is longer than {MAX_LENGTH:,} characters")]
+    if not text.strip():
+        complaints = [Complaint(0, "the condition is empty")]
+    if complaints:
+        return Parsed(None, complaints)
+    try:
+        tokens = _DIALECT.tokenize(text)
+    except SqlglotError:
+        return Parsed(None, [_unclosed(text)])
+    complaints = [*_foreign_tokens(tokens)]
+    if complaints:
+        return Parsed(None, complaints)
+    return _tree(text, _as_sql(tokens))
+
+
+def names_in(text: str) -> set[str]:
+    """The plain names that a text mentions: what it may need of `define:`. What stands between
+    the brackets of a metric is about rows and needs nothing."""
+    parsed = parse(text)
+    if parsed.tree is None:
+        return set()
+    reached = parsed.tree.walk(prune=_is_about_rows)
+    return {node.name for node in reached if isinstance(node, exp.Column)}
+
+
+def tiers_in(text: str) -> set[str]:
+    """The tier rules that a text names by `tier('rule')`; '' stands for the bare word."""
+    parsed = parse(text)
+    if parsed.tree is None:
+        return set()
+    found = {"" for node in parsed.tree.find_all(exp.Column) if node.name == "tier"}
+    for call in parsed.tree.find_all(exp.Anonymous):
+        if call.name.lower() == "tier":
+            found |= {item.name for item in call.expressions if isinstance(item, exp.Literal)}
+    return found
+
+
+def _is_about_rows(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Anonymous) and node.name.lower() in {*METRICS, *FORMULAS}
+
+
+def argument_text(parsed: Parsed, text: str, call: exp.Expr, place: int) -> str:
+    """One argument of a call as it was written, white space aside."""
+    first = bisect_left(parsed.tokens, parsed.offset(call), key=_start) + 2
+    tokens = iter(parsed.tokens[first:])
+    depth, current, end = 1, 0, 0
+    words: list[str] = []
+    while depth:
+        token = next(tokens)
+        depth += (token.token_type in _OPENING) - (token.token_type in _CLOSING)
+        if depth == 1 and token.token_type is TokenType.COMMA:
+            current += 1
+        elif depth and current == place:
+            words += [" "] if words and token.start > end + 1 else []
+            words.append(text[token.start : token.end + 1])
+        end = token.end
+    return "".join(words)
+
+
+def _start(token: Token) -> int:
+    return token.start
+
+
+def _tree(text: str, tokens: list[Token]) -> Parsed:
+    parser = _DIALECT.parser(error_message_context=MAX_LENGTH)
+    try:
+        trees = parser.parse_into(exp.Condition, tokens, text)
+    except SqlglotError as error:
+        return Parsed(None, [_reworded(text, error)])
+    except Exception:  # noqa: BLE001 - a parser of a whole SQL dialect, fed with any text
+        return Parsed(None, [Complaint(0, "this condition cannot be read")])
+    tree = trees[0] if trees else None
+    if not isinstance(tree, exp.Expr):
+        return Parsed(None, [Complaint(0, "this condition cannot be read")])
+    offsets: dict[int, int] = {}
+    for kinds, forms in _UNMARKED:
+        starts = iter(token.start for token in tokens if token.token_type in kinds)
+        offsets |= {id(node): next(starts, 0) for node in tree.dfs() if isinstance(node, forms)}
+    return Parsed(tree, [], offsets, tokens)
+
+
+def _as_sql(tokens: list[Token]) -> list[Token]:
+    """`else: x` as DuckDB's `else := x`, and `if(` as a function like any other. The colon may be
+    left out: in YAML a value with a colon and a space in it has to stand in quotes."""
+    result: list[Token] = []
+    before: TokenType | None = None
+    for word, following in zip(tokens, [*tokens[1:], None], strict=False):
+        kind = following.token_type if following else None
+        if before in _BEFORE_NAMED and word.text.isidentifier() and kind is TokenType.COLON:
+            result.append(_retyped(word, TokenType.VAR, word.text))
+        elif before in _BEFORE_NAMED and word.text in _NAMED and kind not in _AFTER_VALUE:
+            result.append(_retyped(word, TokenType.VAR, word.text))
+            result.append(_retyped(word, TokenType.COLON_EQ, ":="))
+        elif word.token_type is TokenType.COLON and result and result[-1].text.isidentifier():
+            named = len(result) > 1 and result[-2].token_type in _BEFORE_NAMED
+            result.append(_retyped(word, TokenType.COLON_EQ, ":=") if named else word)
+        elif kind is TokenType.L_PAREN and _is_if(word):
+            result.append(_retyped(word, TokenType.VAR, _IF))
+        else:
+            result.append(word)
+        before = word.token_type
+    return result
+
+
+def _retyped(token: Token, kind: TokenType, text: str) -> Token:
+    return Token(kind, text, token.line, token.col, token.start, token.end, [])
+
+
+def _outside_text(text: str) -> Iterator[tuple[int, str]]:
+    """The characters that stand in no 'text' and in no "name"."""
+    quote = ""
+    for place, character in enumerate(text):
+        if character == quote:
+            quote = ""
+        elif not quote and character in "'\"":
+            quote = character
+        elif not quote:
+            yield place, character
+
+
+def _unusual_characters(text: str) -> Iterator[Complaint]:
+    for place, character in _outside_text(text):
+        if character in _QUOTES:
+            fix = "put text in straight single quotes: 'A'"
+            yield Complaint(place, f"curly quote {character}", fix)
+        elif character in _SIGNS:
+            yield Complaint(place, f"the sign {character}", f"write {_LOOKALIKES[character]!r}")
+        elif character in _LOOKALIKES:
+            shown = "space" if character.isspace() else character
+            yield Complaint(place, f"full-width {shown}", f"write {_LOOKALIKES[character]!r}")
+        elif character in _INVISIBLE:
+            yield Complaint(place, "an invisible character", "remove it")
+        elif "\uff01" <= character <= "\uff5e":
+            plain = chr(ord(character) - _FULL_WIDTH_SHIFT)
+            yield Complaint(place, f"full-width {character}", f"write {plain!r}")
+
+
+def _unclosed(text: str) -> Complaint:
+    if text.count("'") % 2:
+        return Complaint(text.rfind("'"), "this text has no closing quote", "add '")
+    if text.count('"') % 2:
+        message = "this double quote has no partner"
+        return Complaint(text.rfind('"'), message, "text stands in single quotes: 'A'")
+    return Complaint(0, "this condition cannot be read")
+
+
+def _foreign_tokens(tokens: list[Token]) -> Iterator[Complaint]:
+    for token, following in zip_longest(tokens, tokens[1:]):
+        if token.comments:
+            message = "comments are not allowed inside a condition"
+            yield Complaint(token.start, message, "use a YAML comment: # ...")
+        elif token.token_type is TokenType.SEMICOLON:
+            yield Complaint(token.start, "one condition only: ';' is not allowed")
+        elif token.token_type is TokenType.COLON_EQ:
+            yield Complaint(token.start, "':=' is not an operator here", "write a colon: else: 0")
+        elif _is_if_without_brackets(token, following):
+            yield Complaint(token.start, "this form of IF is not allowed", _IF_HINT)
+        elif token.token_type is TokenType.DAMP:
+            yield Complaint(token.start, "'&&' is not an operator here", "write AND")
+
+
+def _is_if_without_brackets(token: Token, following: Token | None) -> bool:
+    return _is_if(token) and (following is None or following.token_type is not TokenType.L_PAREN)
+
+
+def _is_if(token: Token) -> bool:
+    is_quoted = token.token_type in {TokenType.STRING, TokenType.IDENTIFIER}
+    return token.text.lower() == "if" and not is_quoted
+
+
+def _reworded(text: str, error: SqlglotError) -> Complaint:
+    details = getattr(error, "errors", None) or [{}]
+    detail = details[0]
+    highlight = str(detail.get("highlight") or "")
+    start = len(str(detail.get("start_context") or ""))
+    offset = start if text[start : start + len(highlight)] == highlight else text.find(highlight)
+    offset = max(offset, 0)
+    description = str(detail.get("description") or "")
+    if description.startswith("Required keyword"):
+        return Complaint(offset, f"something is missing after or before '{highlight}'")
+    if text.count("(") > text.count(")"):
+        hint = "add ')'" if "," in text else f"add ')'{_CUT_OFF}"
+        return Complaint(offset, "a bracket is not closed", hint)
+    if text.count("(") < text.count(")"):
+        return Complaint(offset, "a closing bracket has no partner", "remove one ')'")
+    if highlight in _WORDS:
+        return Complaint(offset, f"unexpected '{highlight}'", f"write {_WORDS[highlight]}")
+    alone = _without_unit(text[:offset], highlight.lower())
+    if alone:
+        return Complaint(offset, f"unexpected '{highlight}'", alone)
+    swapped = next((wrong for wrong in _SWAPPED if wrong in text), "")
+    hint = f"write {_SWAPPED[swapped]} instead of {swapped}" if swapped else ""
+    return Complaint(offset, f"unexpected '{highlight}'", hint)
+
+
+def _without_unit(before: str, unit: str) -> str:
+    """How the number is written that stands before a unit."""
+    number = _BEFORE_UNIT.search(before)
+    if number is None or unit not in {*_DAYS, *_TIMES}:
+        return ""
+    value = (Decimal(number.group(1)) * _TIMES.get(unit, 1)).normalize()
+    return f"write the number alone: {value:f}"

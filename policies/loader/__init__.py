@@ -1,0 +1,1 @@
+"""Policy files to one `Policy`, with every problem at its place."""

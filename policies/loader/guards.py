@@ -1,0 +1,53 @@
+"""The protections of the product itself: no policy can leave them out.
+
+They count facts that are known to be there, so that one that is unknown takes none of them away;
+a source that was never pulled protects nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import cache
+from typing import cast
+
+from policies.condition import Expression
+from policies.language.expressions import build
+from policies.language.scope import Scope
+from policies.language.tree import MetricValue, Node, rebuilt
+from policies.model import Protection
+
+_EXITS = frozenset({"pool", "void", "cleanout"})
+
+# A receivable is counted, not summed: amounts in two currencies have no sum.
+_GUARDS: tuple[tuple[str, str, frozenset[str]], ...] = (
+    ("has-ordered", "orders_count() > 0", frozenset({"pool", "void"})),
+    ("won-deal", "won_deals > 0", frozenset({"pool"})),
+    ("our-complaint", "complaints_open(fault = 'ours') > 0", frozenset({"cleanout"})),
+    ("open-receivable", "invoices_count(settled_at IS NULL) > 0", _EXITS),
+    ("open-return", "returns_open > 0", _EXITS),
+    ("in-warranty", "orders_in_warranty > 0", _EXITS),
+    ("active-contract", "active_contracts > 0", _EXITS),
+    ("valid-quote", "quotes_valid > 0", _EXITS),
+)
+GUARD_IDS = tuple(name for name, _, _ in _GUARDS)
+
+
+def guards_for(kinds: Iterable[str]) -> tuple[Protection, ...]:
+    """The protections that stand before rules of these kinds."""
+    wanted = frozenset(kinds)
+    return tuple(guard for guard in _guards() if guard.kinds & wanted)
+
+
+@cache
+def _guards() -> tuple[Protection, ...]:
+    return tuple(_guard(*item) for item in _GUARDS)
+
+
+def _guard(name: str, text: str, kinds: frozenset[str]) -> Protection:
+    tree = rebuilt(cast("Node", build(text, Scope()).node), _certain)
+    return Protection(name, Expression(text, tree), kinds, certain=True, built_in=True)
+
+
+def _certain(node: Node) -> Node | None:
+    return replace(node, certain=True) if isinstance(node, MetricValue) else None

@@ -1,0 +1,200 @@
+"""What holds for a whole policy: its calendar, its money, its groups and its limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from zoneinfo import available_timezones
+
+from policies.calendar import Calendar, Freeze, read_country, read_freeze
+from policies.errors import ConfigurationError, FileProblems
+from policies.language.vocabulary import EVENTS
+from policies.loader.draft import Draft
+from policies.loader.ledger import Ledger, Place, Placed
+from policies.loader.schema import BacklogShape, LimitShape, OwnerLimitShape, RateShape
+from policies.model import Limit, Limits, OwnerLimit
+from policies.money import ExchangeRate, Money, read_currency, read_rates
+from policies.process import Backlog
+from policies.validation import nearest
+from policies.workdays import NotUnderstoodError
+from policies.yaml_source import read_text_file
+
+MAX_RATE = 10**10
+RATE_DECIMALS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of a policy, read."""
+
+    calendar: Calendar | None
+    timezone: str | None
+    money: Money | None
+    group: frozenset[str]
+    limits: Limits
+
+
+def read_settings(draft: Draft, folders: Mapping[str, Path | None], ledger: Ledger) -> Settings:
+    """`folders`: where the files beside a policy file stand, by its name."""
+    zone = draft.calendar.get("timezone")
+    return Settings(
+        _calendar(draft, ledger),
+        None if zone is None else _timezone(zone, ledger),
+        _money(draft, folders, ledger),
+        _group(draft, ledger),
+        _limits(draft, ledger),
+    )
+
+
+def _timezone(item: Placed[str | list[str]], ledger: Ledger) -> str | None:
+    name = str(item.value)
+    if name in available_timezones():
+        return name
+    hint = nearest(name, available_timezones()) or "such as Asia/Shanghai or Europe/Berlin"
+    ledger.add(item.place, f"'{name[:60]}' is no time zone", hint)
+    return None
+
+
+def _calendar(draft: Draft, ledger: Ledger) -> Calendar | None:
+    freeze = draft.calendar.get("freeze")
+    country = draft.calendar.get("holidays")
+    if country is None:
+        if freeze is not None:
+            ledger.add(freeze.place, "freeze: needs to know whose holidays", "add holidays: CN")
+        return None
+    try:
+        code = read_country(str(country.value))
+    except NotUnderstoodError as refusal:
+        ledger.add(country.place, refusal.message, refusal.suggestion)
+        return None
+    return Calendar(code, _freezes(freeze, code, ledger) if freeze is not None else ())
+
+
+def _freezes(item: Placed[str | list[str]], country: str, ledger: Ledger) -> tuple[Freeze, ...]:
+    found: list[Freeze] = []
+    for number, text in enumerate(item.value):
+        try:
+            found.append(read_freeze(text, country))
+        except NotUnderstoodError as refusal:
+            ledger.add(item.place.at(number), refusal.message, refusal.suggestion)
+    return tuple(found)
+
+
+def _money(draft: Draft, folders: Mapping[str, Path | None], ledger: Ledger) -> Money | None:
+    rates = draft.money.get("rates")
+    base = draft.money.get("base")
+    if base is None:
+        if rates is not None:
+            ledger.add(rates.place, "rates: needs a base currency", "add base: CNY")
+        return None
+    try:
+        code = read_currency(str(base.value))
+    except NotUnderstoodError as refusal:
+        ledger.add(base.place, refusal.message, refusal.suggestion)
+        return None
+    if rates is None:
+        return Money(code)
+    if isinstance(rates.value, str):
+        folder = folders.get(rates.place.document.name)
+        return Money(code, _rates_of_file(rates.place, rates.value, folder, code, ledger))
+    return Money(code, _inline_rates(rates.place, rates.value, code, ledger))
+
+
+def _rates_of_file(
+    place: Place, name: str, folder: Path | None, base: str, ledger: Ledger
+) -> tuple[ExchangeRate, ...]:
+    if folder is None or Path(name).is_absolute() or not name.strip() or "\0" in name:
+        hint = "write rates: rates.csv, beside the policy, or a list of rates"
+        ledger.add(place, "the rates stand in a file beside the policy", hint)
+        return ()
+    try:
+        return read_rates(read_text_file(folder / name, name), name, base)
+    except FileProblems as refusal:
+        ledger.problems += refusal.problems
+    except ConfigurationError as refusal:
+        ledger.add(place, refusal.message, refusal.hint)
+    return ()
+
+
+def _inline_rates(
+    place: Place, rates: list[RateShape], base: str, ledger: Ledger
+) -> tuple[ExchangeRate, ...]:
+    found: dict[tuple[str, date], ExchangeRate] = {}
+    for number, item in enumerate(rates):
+        rate = _inline_rate(place.at(number), item, ledger)
+        if rate is None:
+            continue
+        if rate.currency == base:
+            message = f"{base} is the base currency"
+            ledger.add(place.at(number, "currency"), message, "its rate is 1: leave it out")
+        elif (rate.currency, rate.since) in found:
+            ledger.add(place.at(number), f"{rate.currency} has a rate of this day already")
+        found[rate.currency, rate.since] = rate
+    return tuple(sorted(found.values()))
+
+
+def _inline_rate(place: Place, item: RateShape, ledger: Ledger) -> ExchangeRate | None:
+    before = len(ledger.problems)
+    since, currency, rate = date.min, "", Decimal(item.rate)
+    try:
+        since = date.fromisoformat(item.date)
+    except ValueError:
+        ledger.add(place.at("date"), f"'{item.date[:40]}' is no date", "write it as 2026-01-31")
+    try:
+        currency = read_currency(item.currency)
+    except NotUnderstoodError as refusal:
+        ledger.add(place.at("currency"), refusal.message, refusal.suggestion)
+    if not 0 < rate < MAX_RATE or rate != round(rate, RATE_DECIMALS):
+        hint = f"a number above 0 with at most {RATE_DECIMALS} decimals, such as 7.1884"
+        ledger.add(place.at("rate"), "this is no rate", hint)
+    return None if len(ledger.problems) > before else ExchangeRate(currency, since, rate)
+
+
+def _group(draft: Draft, ledger: Ledger) -> frozenset[str]:
+    if draft.group is None:
+        return frozenset()
+    for number, name in enumerate(draft.group.value):
+        if name not in EVENTS:
+            place = draft.group.place.at(number)
+            ledger.add(place, f"there are no facts '{name[:60]}'", nearest(name, EVENTS))
+    return frozenset(draft.group.value)
+
+
+def _limits(draft: Draft, ledger: Ledger) -> Limits:
+    for name, item in draft.rule_limits.items():
+        if name not in draft.rules:
+            hint = nearest(name, draft.rules)
+            ledger.add(item.place, f"there is no rule '{name[:60]}'", hint, key=True)
+        _check_given(item, ledger)
+    rules = {name: _limit(item.value) for name, item in draft.rule_limits.items()}
+    parts = draft.limits
+    for name in ("total", "owner"):
+        if name in parts:
+            _check_given(parts[name], ledger)
+    total, owner, backlog = (
+        parts[name].value if name in parts else None for name in ("total", "owner", "backlog")
+    )
+    return Limits(
+        total.count if isinstance(total, LimitShape) else None,
+        total.share if isinstance(total, LimitShape) else None,
+        rules,
+        OwnerLimit(owner.count, owner.share, owner.per)
+        if isinstance(owner, OwnerLimitShape)
+        else None,
+        Backlog(backlog.wave, backlog.order) if isinstance(backlog, BacklogShape) else None,
+    )
+
+
+def _check_given(
+    item: Placed[LimitShape] | Placed[LimitShape | BacklogShape], ledger: Ledger
+) -> None:
+    value = item.value
+    if isinstance(value, LimitShape) and value.count is None and value.share is None:
+        ledger.add(item.place, "this limit limits nothing", "write 3%, or {share: 3%, count: 50}")
+
+
+def _limit(shape: LimitShape) -> Limit:
+    return Limit(shape.count, shape.share)
