@@ -3,13 +3,15 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# Real servers for the tests; the tests read the same variable.
+export HIGHSEAS_SERVERS ?= $(CURDIR)/.venv-servers
 
 # The floor for the whole, and the files in which a missed branch could lose or double a change.
 COVERAGE_FLOOR := 95
 COVERED_WHOLLY := policies/*,connector/journal*.py,connector/apply.py,connector/plan*.py,connector/projection.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench install lock clean
+.PHONY: help demo test check bench install servers lock clean
 
 fail = { printf 'error: %s\nhint:  %s\n' $(1) $(2) >&2; exit 1; }
 
@@ -20,9 +22,10 @@ demo: .venv/.installed ## the main job against a sandbox CRM on this machine, fr
 	@$(BIN)/highseas demo
 
 test: .venv/.installed ## the tests
+	@$(MAKE) --no-print-directory servers || [ -z "$(HIGHSEAS_REQUIRE_DATA)" ]
 	@$(BIN)/python -m pytest -q -n auto
 
-check: .venv/.installed ## everything that has to pass before a commit: style, types, floors, coverage
+check: .venv/.installed servers ## everything that has to pass before a commit: style, types, floors, coverage
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -40,6 +43,9 @@ bench: .venv/.installed ## the benchmarks; they print figures and judge nothing
 install: .venv/.installed ## make .venv, or renew it when pyproject.toml or the lock has changed
 	@:
 
+servers: .venv/.installed ## make the servers that tests run against (Kinto, Tryton, mitmproxy), each in an environment of its own
+	@$(BIN)/python tests/servers/install.py "$(HIGHSEAS_SERVERS)"
+
 lock: ## renew requirements.lock from pyproject.toml (needs uv; LOCKFLAGS=--upgrade for newer versions)
 	@command -v uv >/dev/null || $(call fail,'uv is not installed; it writes the lock.','pip install uv in an environment of its own and put it on the PATH.')
 	@$(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
@@ -47,7 +53,7 @@ lock: ## renew requirements.lock from pyproject.toml (needs uv; LOCKFLAGS=--upgr
 	  --group dev --output-file requirements.lock $(LOCKFLAGS) pyproject.toml - >/dev/null
 
 clean: ## remove .venv, builds, caches and reports; never a workspace's state
-	@rm -rf .venv build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv .venv-servers build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.locked: requirements.lock
