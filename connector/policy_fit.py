@@ -83,6 +83,18 @@ def custom_fields(policy: Policy) -> dict[str, Type]:
     return {leaf.name: leaf.kind for leaf in _leaves(policy) if isinstance(leaf, CustomField)}
 
 
+def readers_of(policy: Policy, attribute: str) -> tuple[str, ...]:
+    """The rules and protections that ask for an attribute, by their names."""
+    asked = Attribute(attribute)
+    parts = [(rule.id, rule.conditions) for rule in policy.rules]
+    parts += [(item.id, (item.when,)) for item in policy.protections]
+    return tuple(
+        name
+        for name, conditions in parts
+        if any(asked in leaves(condition.tree) for condition in conditions)
+    )
+
+
 def derived_columns(policy: Policy) -> frozenset[str]:
     """What has to be worked out while staging, because the policy asks for it."""
     names: set[str] = set()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import msgspec
 
 from connector.engine import fill_inputs
 from policies.authoring.boundaries import Gap, uncovered
@@ -23,12 +24,12 @@ from policies.evaluation.inputs import EvidenceItem
 from policies.language.metrics import MIN_CASES
 from policies.language.vocabulary import SQL_TYPES, TABLES, Type
 from policies.messages import evidence_phrase, message
+from policies.messages.catalogue import FALLBACK
 from policies.model import Policy
 from policies.moment import SourceState
 from policies.policy import load_policy
 
 CASES_FOLDER = "cases"
-_RANK_HINT = f"a rank needs {MIN_CASES} customers in the file, or thresholds:"
 
 Answers = Mapping[str, int | None]
 
@@ -63,13 +64,15 @@ class Disagreement:
 
 @dataclass(frozen=True)
 class PolicyTestReport:
-    """All results. `untested`: rules and protections without a case; `gaps`: edges without one."""
+    """All results. `untested`: rules and protections without a case; `gaps`: edges without one;
+    `language`: that of their texts."""
 
     results: tuple[CaseResult, ...]
     disagreements: tuple[Disagreement, ...]
     untested: tuple[str, ...]
     gaps: tuple[Gap, ...]
     files: int
+    language: str = FALLBACK
 
     @property
     def failures(self) -> tuple[CaseResult, ...]:
@@ -82,7 +85,7 @@ class PolicyTestReport:
 
     def payload(self) -> dict[str, Any]:
         """For `--json`."""
-        return {"passed": self.passed, **dataclasses.asdict(self)}
+        return {"passed": self.passed, **msgspec.to_builtins(self)}
 
 
 def run_policy_tests(
@@ -92,12 +95,15 @@ def run_policy_tests(
     fields: Mapping[str, Type] | None = None,
     edges: bool = True,
     zone: str | None = None,
+    language: str | None = None,
 ) -> PolicyTestReport:
     """Run every case of a folder (by default `cases/` beside the policy). Raises `FileProblems`.
 
-    `zone`: the time zone of cases where neither they nor the policy name one.
+    `zone`: the time zone of cases where neither they nor the policy name one. `language`: of what
+    is said about them; by default the policy's own.
     """
     policy = load_policy(path, fields=fields)
+    spoken = language or policy.language or FALLBACK
     files = load_all_cases(folder or path.parent / CASES_FOLDER, policy, zone=zone)
     pairs = [
         (load_policy(path, file.params, fields=fields) if file.params else policy, file)
@@ -107,11 +113,12 @@ def run_policy_tests(
     disagreements: list[Disagreement] = []
     for own, file in pairs:
         decided = CaseRun(own, file).decided()
-        results += _results(own, file, decided)
+        results += _results(own, file, decided, spoken)
         disagreements += _disagreements(own, file, decided)
     untested = cases_without(files, policy)
-    gaps = uncovered(policy, pairs, untested=untested) if edges else ()
-    return PolicyTestReport(tuple(results), tuple(disagreements), untested, gaps, len(files))
+    gaps = uncovered(policy, pairs, untested=untested, language=spoken) if edges else ()
+    found, differing = tuple(results), tuple(disagreements)
+    return PolicyTestReport(found, differing, untested, gaps, len(files), spoken)
 
 
 def check_policy(
@@ -121,16 +128,40 @@ def check_policy(
     signed: Signature | None = None,
     sources: Mapping[str, SourceState] | None = None,
     zone: str | None = None,
+    language: str | None = None,
 ) -> tuple[Policy, tuple[Problem, ...]]:
-    """Load a policy and its cases; the warnings of both. Raises `FileProblems` for errors."""
+    """Load a policy and its cases; the warnings of both. Raises `FileProblems` for errors.
+
+    `language`: of what looks wrong in it; by default the policy's own.
+    """
     policy = load_policy(path, fields=fields)
     files = load_all_cases(path.parent / CASES_FOLDER, policy, zone=zone)
     untested = cases_without(files, policy)
-    found = lint(policy, signed=signed, untested=untested, sources=sources)
+    found = lint(
+        policy,
+        signed=signed,
+        untested=untested,
+        sources=sources,
+        language=language or policy.language or FALLBACK,
+    )
     return policy, (*policy.warnings, *found)
 
 
-def _results(policy: Policy, file: CaseFile, decided: Sequence[Decided]) -> Iterator[CaseResult]:
+def policy_check_lines(
+    policy: Policy, found: Iterable[Problem], remarks: Iterable[str], language: str | None = None
+) -> list[str]:
+    """What `check_policy` found, what else there is to say, and the sum; by default in the
+    policy's own language."""
+    warnings = [str(problem) for problem in found]
+    facts = {"name": policy.name, "rules": len(policy.rules), "hash": policy.hash[:16]}
+    spoken = language or policy.language or FALLBACK
+    total = message(spoken, "policy.checked", warnings=len(warnings), **facts)
+    return [*warnings, *remarks, total]
+
+
+def _results(
+    policy: Policy, file: CaseFile, decided: Sequence[Decided], language: str
+) -> Iterator[CaseResult]:
     for one in decided:
         evidence = _evidence(one)
         for expected in one.customer.expect:
@@ -146,7 +177,7 @@ def _results(policy: Policy, file: CaseFile, decided: Sequence[Decided]) -> Iter
                 got=_shown(policy, expected, one),
                 passed=passed,
                 evidence=evidence.get(expected.name, ()),
-                hint=_RANK_HINT if unranked else "",
+                hint=message(language, "test.ranks", count=MIN_CASES) if unranked else "",
             )
 
 
@@ -233,8 +264,10 @@ def _insert(
         connection.execute(f"INSERT INTO {table} VALUES ({marks})", values)
 
 
-def policy_test_lines(report: PolicyTestReport, language: str) -> list[str]:
-    """The same for people: failures with their evidence, then what no case covers, then a sum."""
+def policy_test_lines(report: PolicyTestReport, language: str = "") -> list[str]:
+    """The same for people: failures with their evidence, then what no case covers, then a sum; by
+    default in the language of the report."""
+    language = language or report.language
     lines: list[str] = []
     for failure in report.failures:
         place = f"{failure.file}:{failure.line}"

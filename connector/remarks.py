@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
-from connector.policy_fit import uncovered_years
+from connector.mapping import CompiledMapping
+from connector.policy_fit import readers_of, uncovered_years
+from connector.warehouse import Warehouse
 from connector.workspace import replace_file
 from policies.authoring.signature import (
     SIGNOFF_FILE,
@@ -21,6 +23,9 @@ from policies.authoring.signoff import difference_text
 from policies.messages import message
 from policies.model import Policy
 from policies.process import Process
+
+_SINCE = "owned_since"
+_UNTOLD = "SELECT count(*) FROM customers WHERE owner_id IS NOT NULL AND owned_since IS NULL"
 
 
 def read_signed(policy_path: Path) -> Signature | None:
@@ -44,6 +49,22 @@ def policy_remarks(policy: Policy, policy_path: Path, language: str, today: date
         *_calendar(policy, language, today),
         *_signed(policy, policy_path, language),
     ]
+
+
+def owner_remarks(
+    policy: Policy, mapping: CompiledMapping, warehouse: Warehouse, language: str
+) -> list[str]:
+    """Where nothing tells since when an owner has a customer, how many cannot be judged by it."""
+    names = readers_of(policy, _SINCE)
+    if not names or all(_SINCE in source.columns for source in mapping.file.customers):
+        return []
+    values: dict[str, object] = {"names": message(language, "list.separator").join(names)}
+    if not warehouse.exists():
+        return [message(language, "policy.owned_since_first", **values)]
+    with warehouse.reading() as connection:
+        found = connection.execute(_UNTOLD).fetchone()
+    count = found[0] if found else 0
+    return [message(language, "policy.owned_since", count=count, **values)] if count else []
 
 
 def process_words(process: Process | None) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from functools import cached_property
 from policies.calendar import Calendar
 from policies.condition import Expression
 from policies.errors import Problem
-from policies.language.tree import Value
+from policies.language.tree import Node, Value
 from policies.language.vocabulary import LANGUAGE_VERSION, Type
 from policies.meaning import meaning
 from policies.money import Money
@@ -122,8 +122,9 @@ class Limits(Limit):
 class Policy:
     """What a policy file means.
 
-    `protections`: the author's, then those of the product. `fields` and `clocks` are the author's
-    words; conditions hold them resolved. `documents`: the files by name, the policy's own last.
+    `protections`: the author's, then those of the product. `fields`, `clocks` and `scores` are the
+    author's words; conditions hold them resolved. `documents`: the files by name, the policy's own
+    last.
     """
 
     version: int
@@ -140,6 +141,7 @@ class Policy:
     group: frozenset[str] = frozenset()
     fields: Mapping[str, Type] = field(default_factory=dict)
     clocks: Mapping[str, str] = field(default_factory=dict)
+    scores: Mapping[str, Node] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
     documents: Mapping[str, Document] = field(default_factory=dict, repr=False, compare=False)
 

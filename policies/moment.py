@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 MAX_OFFSETS = 12
 OFFSET_YEARS = 30
+_ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -68,36 +69,38 @@ class AsOf:
         return aware.astimezone(self._zone).date()
 
 
-def _offset(moment: datetime, zone: ZoneInfo) -> int:
-    difference = moment.replace(tzinfo=UTC).astimezone(zone).utcoffset()
-    return round(difference.total_seconds()) if difference else 0
+def _offset(clock: datetime, zone: ZoneInfo) -> timedelta:
+    """Of an instant in UTC; as `fromutc` wants it, `clock` carries the zone for which it asks."""
+    return zone.fromutc(clock).utcoffset() or timedelta()
 
 
 def _offsets(moment: datetime, zone: ZoneInfo) -> Iterator[tuple[datetime, int]]:
     """Walk back day by day; where the offset of a day differs, the change lies in between."""
     found = 0
-    offset = _offset(moment, zone)
+    clock = moment.replace(tzinfo=zone)
+    offset = _offset(clock, zone)
     for _ in range(OFFSET_YEARS * 365):
-        before = moment - timedelta(days=1)
-        if _offset(before, zone) != offset:
-            yield _change(before, moment, zone), offset
+        before = clock - _ONE_DAY
+        earlier = _offset(before, zone)
+        if earlier != offset:
+            yield _change(before, clock, zone), round(offset.total_seconds())
             found += 1
-            offset = _offset(before, zone)
+            offset = earlier
         if found == MAX_OFFSETS:
             return
-        moment = before
-    yield moment, offset
+        clock = before
+    yield clock.replace(tzinfo=None), round(offset.total_seconds())
 
 
 def _change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
-    """The first whole second at which the offset is that of `after`."""
+    """The first whole second at which the offset is that of `after`, in UTC without a zone."""
     start = before.replace(microsecond=0)
     low, high = 0, round((after - start).total_seconds()) + 1
     while high - low > 1:
         middle = (low + high) // 2
         changed = _offset(start + timedelta(seconds=middle), zone) == _offset(after, zone)
         low, high = (low, middle) if changed else (middle, high)
-    return start + timedelta(seconds=high)
+    return (start + timedelta(seconds=high)).replace(tzinfo=None)
 
 
 @cache

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from policies.validation import nearest
@@ -49,4 +50,9 @@ def template_problem(text: str) -> tuple[int, str, str] | None:
 
 
 def render_template(text: str, values: Mapping[str, Any]) -> str:
-    return _environment.from_string(text).render(**values)
+    return _compiled(text).render(**values)
+
+
+@lru_cache(maxsize=256)  # compiling one takes as long as a hundred notes
+def _compiled(text: str) -> Template:
+    return _environment.from_string(text)

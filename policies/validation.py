@@ -34,13 +34,19 @@ _WORDS = {
 _NEEDED = {("calendar", "holidays"), ("money", "base")}
 
 
+def closest(name: str, valid: Iterable[str]) -> str:
+    """The valid name that was meant; empty if none comes near."""
+    lowered = {candidate.lower(): candidate for candidate in sorted(set(valid))}
+    match = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
+    return lowered[match[0]] if match else ""
+
+
 def nearest(name: str, valid: Iterable[str]) -> str:
     """`did you mean 'x'?` for the closest valid name; else the valid names, if they are few."""
     names = sorted(set(valid))
-    lowered = {candidate.lower(): candidate for candidate in names}
-    match = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
-    if match:
-        return f"did you mean '{lowered[match[0]]}'?"
+    meant = closest(name, names)
+    if meant:
+        return f"did you mean '{meant}'?"
     return f"valid here: {', '.join(names)}" if 0 < len(names) <= 12 else ""
 
 
@@ -79,6 +85,17 @@ def _problem(document: Document, item: Mapping[str, Any], model: Any) -> Problem
         hint = nearest(str(item["input"]), expected)
         message = f"{described(item['input'])} is not a value for this key"
         return document.problem(path, message, hint)
+    if kind == "union_tag_invalid":
+        expected = [part.strip(" '") for part in context["expected_tags"].split(",")]
+        place = (*path, str(context["discriminator"]).strip("'"))
+        return document.problem(
+            place,
+            f"'{context['tag']}' is not a value for this key",
+            nearest(context["tag"], expected),
+        )
+    if kind == "union_tag_not_found":
+        name = str(context["discriminator"]).strip("'")
+        return document.problem(path, f"the key '{name}' is missing", key=True)
     if kind in {"value_error", "assertion_error"}:
         hint = getattr(context["error"], "suggestion", "")
         return document.problem(path, str(context["error"]), hint)

@@ -12,6 +12,7 @@ from policies.authoring.mutants import Mutant, mutants, rank_pairs, ranks_in
 from policies.authoring.places import Places, Position, problem_at, word_pattern
 from policies.authoring.written import name_in, written
 from policies.errors import Problem
+from policies.messages import message
 from policies.model import Policy, Protection, Rule
 
 # So many changed rules are compiled into one function.
@@ -20,26 +21,33 @@ _AT_ONCE = 150
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """An edge of a rule, or a part of it, that no case notices. `asks`: who would notice."""
+    """An edge of a rule, or a part of it, that no case notices. `asks`: who would notice, in the
+    language."""
 
     rule: str
     part: str
     edge: str
     asks: tuple[str, ...]
     position: Position
+    language: str = "en"
 
     @property
     def problem(self) -> Problem:
-        message = f"no case needs this part of '{self.rule}': {self.part}"
-        if self.edge:
-            message = f"no case covers the edge of {self.edge} in '{self.rule}'"
-        return problem_at(self.position, message, f"add a customer {' and one '.join(self.asks)}")
+        values = {"rule": self.rule, "part": self.part, "edge": self.edge}
+        fact = message(self.language, "gap.edge" if self.edge else "gap.part", **values)
+        asks = message(self.language, "gap.and").join(self.asks)
+        return problem_at(self.position, fact, message(self.language, "gap.add", asks=asks))
 
 
 def uncovered(
-    policy: Policy, files: Iterable[tuple[Policy, CaseFile]], *, untested: Sequence[str] = ()
+    policy: Policy,
+    files: Iterable[tuple[Policy, CaseFile]],
+    *,
+    untested: Sequence[str] = (),
+    language: str = "en",
 ) -> tuple[Gap, ...]:
-    """Gaps in the order of the file. Each case file comes with the policy under its parameters.
+    """Gaps in the order of the file, in a language. Each case file comes with the policy under
+    its parameters.
 
     Only what a case expects counts. Rules in `untested` have no case at all, which is said once,
     elsewhere.
@@ -47,7 +55,7 @@ def uncovered(
     noticed: set[tuple[object, ...]] = set()
     for own, file in files:
         noticed |= set(_noticed(own, file))
-    places = Places(policy)
+    places = Places(policy, language)
     groups: dict[tuple[object, ...], list[Mutant]] = defaultdict(list)
     positions: dict[tuple[object, ...], Position] = {}
     for mutant in mutants(policy):
@@ -57,26 +65,30 @@ def uncovered(
             group = (position, mutant.change)
             groups[group].append(mutant)
             positions[group] = position
-    return tuple(_gaps(groups, positions, noticed))
+    unnoticed = {
+        group: members
+        for group, members in groups.items()
+        if noticed.isdisjoint(member.key for member in members)
+    }
+    return tuple(_gaps(unnoticed, positions, language))
 
 
 def _gaps(
     groups: dict[tuple[object, ...], list[Mutant]],
     positions: dict[tuple[object, ...], Position],
-    noticed: set[tuple[object, ...]],
+    language: str,
 ) -> Iterator[Gap]:
     """One for each part: what the two sides of an edge ask for stands together."""
     found: dict[tuple[object, ...], Gap] = {}
     for group, members in groups.items():
-        if any(member.key in noticed for member in members):
-            continue
         first = members[0]
         gap = Gap(
             first.name,
             written(first.change.part),
             first.change.edge,
-            (first.change.asks,),
+            (first.change.asks.told(language),),
             positions[group],
+            language,
         )
         same = (gap.rule, first.change.part, gap.edge, gap.position)
         known = found.setdefault(same, gap)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from policies.authoring import lint_meaning
-from policies.authoring.places import Places, parameters_in, problem_at, word_pattern
+from policies.authoring.places import Places, parameters_in, word_pattern
 from policies.authoring.satisfiable import can_hold
 from policies.authoring.signature import Signature, differences, thresholds
 from policies.authoring.written import name_in
@@ -36,13 +36,14 @@ def lint(
     signed: Signature | None = None,
     untested: Iterable[str] = (),
     sources: Mapping[str, SourceState] | None = None,
+    language: str = "en",
 ) -> tuple[Problem, ...]:
-    """Findings in the order of the file.
+    """Findings in the order of the file, in a language.
 
     `signed`: the newest sign-off, if there is one. `untested`: rules and protections that no case
     expects anything of. `sources`: what has been pulled, if known.
     """
-    places = Places(policy)
+    places = Places(policy, language)
     found = [
         *lint_meaning.conditions(policy, places),
         *lint_meaning.habits(policy, places),
@@ -90,9 +91,8 @@ def _overlaps(policy: Policy, places: Places) -> Iterator[Problem]:
                 continue  # it says nothing of a part, so it cannot imply it
             left -= 1
             if not can_hold(condition, Not(above)):
-                message = f"whoever is in '{rule.id}' is in '{other.id}' too, which comes first"
-                hint = f"'{rule.id}' never acts: narrow '{other.id}', or delete one of the two"
-                yield problem_at(places.named(rule.id), message, hint)
+                position = places.named(rule.id)
+                yield places.found(position, "swallowed", rule=rule.id, other=other.id)
                 break
 
 
@@ -120,17 +120,15 @@ def _idle_protections(policy: Policy, places: Places) -> Iterator[Problem]:
             continue
         if not kinds & protection.kinds:
             named = ", ".join(sorted(protection.kinds))
-            message = f"'{protection.id}' protects from {named}, and no rule is of that kind"
-            yield problem_at(position, message, "delete it, or name other kinds in from:")
+            yield places.found(position, "no_such_kind", name=protection.id, kinds=named)
             continue
         for rule in against:
             condition = condition_of(rule)
             if condition is None or not can_hold(condition):
                 continue
             if not can_hold(condition, Not(protection.when.tree)):
-                message = f"everybody in '{rule.id}' is protected by '{protection.id}'"
-                hint = "the rule never acts: narrow the protection, or leave the kind out of from:"
-                yield problem_at(places.named(rule.id), message, hint)
+                values = {"rule": rule.id, "name": protection.id}
+                yield places.found(places.named(rule.id), "all_protected", **values)
 
 
 def _unused(places: Places) -> Iterator[Problem]:
@@ -140,10 +138,10 @@ def _unused(places: Places) -> Iterator[Problem]:
         "params": frozenset().union(*map(parameters_in, texts)),
         "define": frozenset().union(*map(names_in, texts)),
     }
-    for section, word in (("params", "parameter"), ("define", "definition")):
+    for section, names in used.items():
         for name, position in places.sections(section):
-            if name not in used[section] and position[0] == places.top[0]:
-                yield problem_at(position, f"nothing uses the {word} '{name}'", "delete it")
+            if name not in names and position[0] == places.top[0]:
+                yield places.found(position, f"unused_{section}", name=name)
 
 
 def _new_customers(policy: Policy, places: Places) -> Iterator[Problem]:
@@ -154,9 +152,8 @@ def _new_customers(policy: Policy, places: Places) -> Iterator[Problem]:
         last = rule.stages[-1]
         marked = last.tag is not None or last.status is not None
         if marked and not any(map(_asks_age, (item.tree for item in rule.conditions))):
-            message = f"customers of last week fall into '{last.name}' of '{rule.id}'"
-            hint = "put a band before it: {name: new, when: days_since(created_at) < 30}"
-            yield problem_at(places.named(rule.id), message, hint)
+            values = {"band": last.name, "rule": rule.id}
+            yield places.found(places.named(rule.id), "new_customers", **values)
 
 
 def _asks_age(tree: Node) -> bool:
@@ -169,25 +166,21 @@ def _asks_age(tree: Node) -> bool:
     )
 
 
-_SIGN = "let the client confirm it: highseas policy signoff"
-
-
 def _unsigned(policy: Policy, places: Places, signed: Signature | None) -> Iterator[Problem]:
     """Every number was chosen by somebody; the client answers for it."""
     positions = dict(places.sections("params"))
     if signed is None:
         if count := len(thresholds(policy)):
             position = next(iter(positions.values()), places.top)
-            yield problem_at(position, f"nobody has signed off the numbers here ({count})", _SIGN)
+            yield places.found(position, "unsigned", count=count)
         return
     for item in differences(policy, signed):
         if item.kind == "threshold" and item.now is not None:
             owner = item.name.rpartition(" #")[0]
             position = positions.get(item.name) or places.named(owner)
-            message = f"the number '{item.name}' ({item.now}) is newer than the sign-off"
-            if item.signed is not None:
-                message = f"the number '{item.name}' is {item.now}, signed off was {item.signed}"
-            yield problem_at(position, message, _SIGN)
+            key = "newer" if item.signed is None else "other"
+            values = {"name": item.name, "now": item.now, "signed": item.signed}
+            yield places.found(position, key, **values)
 
 
 def _untested(policy: Policy, places: Places, names: frozenset[str]) -> Iterator[Problem]:
@@ -195,13 +188,11 @@ def _untested(policy: Policy, places: Places, names: frozenset[str]) -> Iterator
     own = [*(rule.id for rule in policy.rules), *(item.id for item in policy.protections)]
     known = [name for name in own if name not in guards]
     if len(known) > _FEW and names >= set(known):
-        hint = "write down a few customers and what is decided about them: cases/first.yaml"
-        yield problem_at(places.named(known[0]), "there is no case for this policy yet", hint)
+        yield places.found(places.named(known[0]), "no_cases")
         return
     for name in known:
         if name in names:
-            hint = f"add a customer with expect: {{{name}: ...}} to a file in cases/"
-            yield problem_at(places.named(name), f"no case covers '{name}'", hint)
+            yield places.found(places.named(name), "no_case", name=name)
 
 
 def _not_pulled(
@@ -213,7 +204,6 @@ def _not_pulled(
         for expression, leaf in read:
             fact = METRICS[leaf.name].fact if isinstance(leaf, MetricValue) else None
             if fact and not (sources or {}).get(fact, _NOT_PULLED).complete:
-                message = f"'{rule.id}' reads {name_in(leaf)}, and {fact} are not pulled"
-                hint = "map them in highseas.yaml, or leave them out of the rule"
                 position = places.word(expression, word_pattern(name_in(leaf)))
-                yield problem_at(position, message, hint)
+                values = {"rule": rule.id, "fact": name_in(leaf), "table": fact}
+                yield places.found(position, "not_pulled", **values)

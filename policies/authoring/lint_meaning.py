@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from policies.authoring.places import Places, Position, problem_at, word_pattern
+from policies.authoring.places import Places, Position, word_pattern
 from policies.authoring.ranges import row_parts
 from policies.authoring.satisfiable import always_holds, can_hold
 from policies.authoring.written import name_in, written
@@ -35,7 +35,8 @@ def conditions(policy: Policy, places: Places) -> Iterator[Problem]:
         yield from _bands(rule, places)
     for protection in policy.protections:
         if not protection.built_in:
-            found = _condition(f"'{protection.id}'", protection.when, places)
+            name = places.say("rule", rule=protection.id)
+            found = _condition(name, protection.when, places)
             yield from found or _parts(protection.when, places)
 
 
@@ -46,8 +47,8 @@ def _bands(rule: Rule, places: Places) -> Iterator[Problem]:
         return
     before: tuple[Node, ...] = ()
     for stage in rule.stages:
-        several = len(rule.stages) > 1
-        name = f"'{stage.name}' of '{rule.id}'" if several else f"'{rule.id}'"
+        key = "stage" if len(rule.stages) > 1 else "rule"
+        name = places.say(key, rule=rule.id, stage=stage.name)
         own: tuple[Node, ...] = () if stage.when is None else (stage.when.tree,)
         found = [] if stage.when is None else _condition(name, stage.when, places)
         yield from found
@@ -55,8 +56,7 @@ def _bands(rule: Rule, places: Places) -> Iterator[Problem]:
             position = (
                 places.named(rule.id) if stage.when is None else places.word(stage.when, r"\S")
             )
-            message = f"nobody is left for {name}: the bands above take them all"
-            yield problem_at(position, message, "put it higher, or narrow the bands above")
+            yield places.found(position, "nobody_left", name=name)
         elif not found and stage.when is not None:
             yield from _parts(stage.when, places)
         before = (*before, *(Not(tree) for tree in own))
@@ -64,7 +64,8 @@ def _bands(rule: Rule, places: Places) -> Iterator[Problem]:
 
 def _pools(rule: Rule, places: Places) -> Iterator[Problem]:
     """Pools are for all pool rules: that one of them takes nobody of this rule is no fault."""
-    found = [_condition(f"'{rule.id}'", when, places) for when in rule.conditions]
+    name = places.say("rule", rule=rule.id)
+    found = [_condition(name, when, places) for when in rule.conditions]
     if all(found):
         yield from found[0]
     for when, problems in zip(rule.conditions, found, strict=True):
@@ -76,13 +77,12 @@ def _condition(name: str, when: Expression, places: Places) -> list[Problem]:
     """The whole condition."""
     if not can_hold(when.tree):
         culprits = _contradiction(when.tree)
-        said = " and ".join(f"{written(part)}" for part in culprits)
-        message = f"this condition can never hold: nobody is in {name}"
-        hint = f"together impossible: {said}" if len(culprits) > 1 else f"impossible: {said}"
-        return [problem_at(_place(when, culprits[-1], places), message, hint)]
+        parts = places.say("and").join(map(written, culprits))
+        key = "impossible_together" if len(culprits) > 1 else "impossible"
+        position = _place(when, culprits[-1], places)
+        return [places.found(position, key, name=name, parts=parts)]
     if always_holds(when.tree):
-        message = f"this condition always holds: every customer is in {name}"
-        return [problem_at(_place(when, when.tree, places), message, "give it a limit")]
+        return [places.found(_place(when, when.tree, places), "always", name=name)]
     return []
 
 
@@ -112,11 +112,9 @@ def _joined(
             others = node.parts[:place] + node.parts[place + 1 :]
             beside = (*company, *others) if isinstance(node, AllOf) else company
             if isinstance(node, AnyOf) and not can_hold(*beside, part):
-                message = f"this part can never hold: {written(part)}"
-                yield problem_at(_place(when, part, places), message, "delete it, or correct it")
+                yield places.found(_place(when, part, places), "part_never", part=written(part))
             elif isinstance(node, AllOf) and always_holds(part):
-                message = f"this part always holds: {written(part)}"
-                yield problem_at(_place(when, part, places), message, "delete it, or correct it")
+                yield places.found(_place(when, part, places), "part_always", part=written(part))
             else:
                 yield from _joined(when, part, beside, places)
 
@@ -141,52 +139,36 @@ def habits(policy: Policy, places: Places) -> Iterator[Problem]:
 
 def _no_rows(when: Expression, metric: MetricValue, places: Places) -> Iterator[Problem]:
     if metric.asked and metric.rows is not None and not can_hold(metric.rows):
-        message = f"no row can ever fulfil this condition: {metric.asked}"
-        hint = f"{metric.name} asks for rows by itself, see highseas policy docs"
-        yield problem_at(places.word(when, word_pattern(metric.name)), message, hint)
+        position = places.word(when, word_pattern(metric.name))
+        yield places.found(position, "no_rows", condition=metric.asked, metric=metric.name)
 
 
 _WRONG_CLOCK = {
-    ("pool", "last_activity_at"): (
-        "a pool rule goes by what your own people did, not by any activity",
-        "use last_followup_at",
-    ),
-    ("pool", "activities_count"): (
-        "a pool rule goes by what your own people did, not by any activity",
-        "use followups_count",
-    ),
-    ("void", "last_followup_at"): (
-        "archiving goes by what the customer did; our own calls keep nobody alive",
-        "use last_response_at or last_order_at",
-    ),
+    ("pool", "last_activity_at"): ("pool_clock", "last_followup_at"),
+    ("pool", "activities_count"): ("pool_clock", "followups_count"),
+    ("void", "last_followup_at"): ("void_clock", "last_response_at"),
 }
 
 
 def _habit(rule: Rule, when: Expression, metric: MetricValue, places: Places) -> Iterator[Problem]:
-    found = _WRONG_CLOCK.get((rule.kind, metric.name)) or _wrong_axis(rule, metric)
-    if found:
-        yield problem_at(places.word(when, word_pattern(metric.name)), *found)
+    key, better = _WRONG_CLOCK.get((rule.kind, metric.name), (_wrong_axis(rule, metric), ""))
+    if key:
+        position = places.word(when, word_pattern(metric.name))
+        yield places.found(position, key, metric=better or metric.name)
 
 
-def _wrong_axis(rule: Rule, metric: MetricValue) -> tuple[str, str] | None:
-    """The customer's conduct and our own faults ask for opposite treatment."""
+def _wrong_axis(rule: Rule, metric: MetricValue) -> str:
+    """The customer's conduct and our own faults ask for opposite treatment; empty if none."""
     fact = METRICS[metric.name].fact
     if rule.kind == "defect" and rule.axis == "conduct":
         if _blames(metric.rows, "ours"):
-            return (
-                "a conduct rule counts our own faults against the customer",
-                "use fault = 'theirs'",
-            )
+            return "our_fault"
         faults = fact in {"returns", "complaints"} and not _asks_fault(metric.rows)
         if faults and metric.name not in {"returns_open", "complaints_open"}:
-            message = f"{metric.name} counts what was our own fault too"
-            return message, "add the condition fault = 'theirs' between its brackets"
+            return "any_fault"
     if rule.kind == "defect" and rule.axis == "service" and fact == "invoices":
-        return (
-            "a service rule reads payments, which are the customer's conduct",
-            "set axis: conduct",
-        )
-    return None
+        return "payments"
+    return ""
 
 
 def _blames(rows: Node | None, side: str) -> bool:
@@ -208,9 +190,8 @@ def _asks_fault(rows: Node | None) -> bool:
 def _few_cases(when: Expression, places: Places) -> Iterator[Problem]:
     for node in _own_nodes(when.tree):
         if isinstance(node, Rate) and node.min_n < MIN_CASES and "min_n" in when.text:
-            message = f"a rate of {node.min_n} or more cases says little"
-            hint = f"ask for {MIN_CASES} at least: min_n: {MIN_CASES}"
-            yield problem_at(places.word(when, r"\bmin_n\b"), message, hint)
+            position = places.word(when, r"\bmin_n\b")
+            yield places.found(position, "few_cases", count=node.min_n, least=MIN_CASES)
 
 
 def _own_nodes(node: Node) -> Iterator[Node]:

@@ -33,7 +33,10 @@ from policies.messages import column_label, message, metric_label, table_label, 
 
 _ANCHOR = re.compile(r"days_since\((\w+)\) <= \$days")
 _MIN_CASES = re.compile(r"min_n: (\d+)")
-_LEGEND = ("visible", "window", "forms", "gap", "currencies", "never", "otherwise", "policy")
+_LEGEND = (
+    *("visible", "details", "window", "forms", "gap", "currencies", "never", "otherwise"),
+    "policy",
+)
 
 
 class _Words:

@@ -32,6 +32,7 @@ from policies.language.tree import (
     walk,
 )
 from policies.language.vocabulary import Type
+from policies.messages import message
 from policies.model import Policy, Protection, Rule
 
 _MIRRORED = {"=": "=", "<>": "<>", "<": ">", ">": "<", ">=": "<=", "<=": ">="}
@@ -44,15 +45,34 @@ _FINEST_SHARE = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """Who would notice a change: the rest of "add a customer ...", by its message."""
+
+    key: str
+    values: tuple[tuple[str, str], ...]
+
+    def told(self, language: str) -> str:
+        return message(language, f"gap.{self.key}", **dict(self.values))
+
+
+def _ask(key: str, **values: str) -> Ask:
+    return Ask(key, tuple(values.items()))
+
+
+def _with(fact: Node, operator: str, value: str) -> Ask:
+    return _ask("is", fact=written(fact), operator=operator, value=value)
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """`old` becomes `new`. It is about the number `edge` near `part`, or about `part` as a whole.
-    `asks`: the rest of "add a customer ...", who would tell the two apart."""
+    `asks`: who would tell the two apart."""
 
     old: Node
     new: Node
     part: Node
     edge: str
-    asks: str
+    asks: Ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,20 +185,21 @@ def _edges(node: Compare) -> Iterator[Change]:
 def _order_edges(node: Compare, operator: str, value: Node, edge: Constant) -> Iterator[Change]:
     other, side = _EDGES[operator]
     shown, neighbour = constant_shown(edge), _moved(edge, side * _step(value, edge))
-    exactly = f"with {written(value)} = {shown}"
+    exactly = _with(value, "=", shown)
     yield Change(node, Compare(other, value, edge), value, shown, exactly)
     # Of `> 5` the number above matters only where there is none between.
     if operator in {">=", "<="} or value.type is Type.INTEGER:
-        beyond = f"with {written(value)} = {constant_shown(neighbour)}"
+        beyond = _with(value, "=", constant_shown(neighbour))
         yield Change(node, Compare(operator, value, neighbour), value, shown, beyond)
 
 
 def _equality_edges(node: Compare, operator: str, value: Node, edge: Constant) -> Iterator[Change]:
     """The number itself, and of `= 5` the numbers on either side too."""
-    shown, fact = constant_shown(edge), written(value)
-    yield Change(node, Compare(operator, value, _NOWHERE), value, shown, f"with {fact} = {shown}")
+    shown = constant_shown(edge)
+    asks = _with(value, "=", shown)
+    yield Change(node, Compare(operator, value, _NOWHERE), value, shown, asks)
     for other, word in ((">=", ">"), ("<=", "<")) if operator == "=" else ():
-        asks = f"with {fact} {word} {shown}"
+        asks = _with(value, word, shown)
         yield Change(node, Compare(other, value, edge), value, shown, asks)
 
 
@@ -190,7 +211,7 @@ def _constants_within(node: Compare) -> Iterator[Change]:
                 moved = _moved(inner, direction * _step(inner, inner))
                 new = _rebuilt(node, {inner: moved})
                 shown = constant_shown(inner)
-                asks = f"whose answer differs between {shown} and {constant_shown(moved)}"
+                asks = _ask("differs", first=shown, second=constant_shown(moved))
                 yield Change(node, new, node, shown, asks)
 
 
@@ -207,14 +228,14 @@ def _fewer_parts(node: AllOf | AnyOf) -> Iterator[Change]:
     for place, part in enumerate(node.parts):
         rest = node.parts[:place] + node.parts[place + 1 :]
         new = rest[0] if len(rest) == 1 else type(node)(rest)
-        word = "true" if isinstance(node, AnyOf) else "false"
-        yield Change(node, new, part, "", f"for whom it alone is {word}")
+        asks = _ask("alone_true" if isinstance(node, AnyOf) else "alone_false")
+        yield Change(node, new, part, "", asks)
 
 
 def _fewer_options(node: OneOf) -> Iterator[Change]:
     for place, option in enumerate(node.options if len(node.options) > 1 else ()):
         rest = node.options[:place] + node.options[place + 1 :]
-        asks = f"with {written(node.value)} = {written(option)}"
+        asks = _with(node.value, "=", written(option))
         yield Change(node, OneOf(node.value, rest), option, "", asks)
 
 
@@ -227,15 +248,17 @@ def _windows(node: MetricValue | Rate) -> Iterator[Change]:
                 changes: dict[Node, Node] = {
                     metric: _with_days(metric, moved) for metric in metrics if metric.days == days
                 }
-                asks = f"with {_row_of(metrics[0])} {wanted} days ago"
+                asks = _row_ago(metrics[0], str(wanted))
                 yield Change(node, _rebuilt(node, changes), node, str(days), asks)
 
 
-def _row_of(metric: MetricValue) -> str:
+def _row_ago(metric: MetricValue, days: str) -> Ask:
     """A row that is in the window by one of its moments, as a case file calls it."""
     definition = METRICS[metric.name]
     column = _COLUMN.search(definition.window)
-    return f"a row in {definition.fact}" + (f" whose {column[1]} is" if column else "")
+    if column is None:
+        return _ask("row", table=definition.fact, days=days)
+    return _ask("row_of", table=definition.fact, column=column[1], days=days)
 
 
 def _metrics(node: Node) -> list[MetricValue]:

@@ -54,11 +54,12 @@ _SPECIAL = re.compile(r"([\\`*|<>\[\]])")
 @dataclass(frozen=True, slots=True)
 class Nouns(ABC):
     """`tiers`: the tier rules that a class may come from, as (conditions, title). `marked`:
-    Markdown, with the numbers that somebody chose in bold."""
+    Markdown, with the numbers that somebody chose in bold. `scores`: the sums that have a name."""
 
     language: str
     tiers: tuple[tuple[tuple[Node, ...], str], ...] = ()
     marked: bool = True
+    scores: tuple[tuple[Node, str], ...] = ()
 
     @abstractmethod
     def sentence(self, node: Node) -> str:
@@ -78,6 +79,9 @@ class Nouns(ABC):
 
     def noun(self, node: Node) -> str:
         """The name of a value."""
+        for tree, name in self.scores:
+            if tree == node:
+                return self.say("score", name=self.text(name))
         tell = self._TELLERS.get(type(node))
         return self.sentence(node) if tell is None else tell(self, node)
 
@@ -124,8 +128,8 @@ class Nouns(ABC):
     def _metric(self, node: MetricValue) -> str:
         label = metric_label(self.language, node.name)
         if node.days:
-            days = self.chosen(node.days)
-            label = message(self.language, "fact.window", label=label, days=days)
+            days = self.chosen(self.number(str(node.days)))
+            label = self.say("window", label=label, days=days)
         if node.asked:
             condition = self.row_condition(METRICS[node.name].fact, node.asked)
             label = message(self.language, "fact.where", label=label, condition=condition)
@@ -137,7 +141,7 @@ class Nouns(ABC):
 
     def _chosen_figure(self, found: re.Match[str]) -> str:
         text = found.group()
-        return self.text(text) if text.startswith("'") else self.chosen(text)
+        return self.text(text) if text.startswith("'") else self.chosen(self.number(text))
 
     def _or_else(self, value: str, otherwise: Constant | None) -> str:
         if otherwise is None:
@@ -152,8 +156,8 @@ class Nouns(ABC):
         else:
             label = metric_label(self.language, known[0])
             if known[1]:
-                days = self.chosen(known[1])
-                label = message(self.language, "fact.window", label=label, days=days)
+                days = self.chosen(self.number(str(known[1])))
+                label = self.say("window", label=label, days=days)
         if node.min_n > 1:
             label = self.say("min_n", rate=label, number=self.chosen(node.min_n))
         return self._or_else(label, node.otherwise)

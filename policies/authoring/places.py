@@ -11,6 +11,7 @@ from policies.authoring.case_rows import scalar_text
 from policies.condition import Expression
 from policies.errors import Problem
 from policies.language.syntax import names_in
+from policies.messages import message
 from policies.model import KINDS, Policy
 from policies.yaml_source import Document, PathKey
 
@@ -23,12 +24,22 @@ Spot = tuple[Document, PathKey]
 
 
 class Places:
-    """Looks up rules, protections, pools, definitions and words of conditions."""
+    """Looks up rules, protections, pools, definitions and words of conditions, and says in a
+    language what was found there."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, language: str = "en") -> None:
         self._policy = policy
+        self.language = language
         # The policy's own file comes last; what it says replaces what it extends.
         self._documents = list(policy.documents.values())[::-1]
+
+    def found(self, position: Position, key: str, **values: object) -> Problem:
+        """A finding with its fact and its help."""
+        fact, advice = (self.say(f"{key}.{part}", **values) for part in ("fact", "help"))
+        return problem_at(position, fact, advice)
+
+    def say(self, key: str, **values: object) -> str:
+        return message(self.language, f"lint.{key}", **values)
 
     @property
     def top(self) -> Position:
@@ -65,6 +76,13 @@ class Places:
                 if text is not None:
                     yield text
 
+    def marks(self) -> Iterator[str]:
+        """The texts that rules write into fields."""
+        for document in self._documents:
+            for path in document.spans:
+                if path[:1] == ("rules",) and path[-2:-1] == ("field",):
+                    yield document.text_at(path) or ""
+
     def word(self, expression: Expression, *patterns: str) -> Position:
         """Where the first of the patterns is found: in the condition, else in the pools, else in
         what it is defined by. If none is, the place where the condition begins.
@@ -93,6 +111,13 @@ class Places:
         number = "|".join([rf"(?<![\w.$]){re.escape(value)}(?![\w.])", *names])
         behind = rf"{word_pattern(near)}[^\n]{{0,60}}?({number})"
         return self.word(expression, behind, number)
+
+    def parameters(self, expression: Expression) -> frozenset[str]:
+        """The parameters that a condition names, itself or by way of what it is defined by."""
+        document = self._policy.documents.get(expression.file)
+        behind = [] if document is None else self._behind(expression, document)
+        texts = (place.text_at(path) or "" for place, path in behind)
+        return parameters_in(expression.text).union(*map(parameters_in, texts))
 
     def _behind(self, expression: Expression, document: Document) -> Iterator[Spot]:
         """The other texts that a condition is made of: pools, definitions and scores."""

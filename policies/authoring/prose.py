@@ -101,6 +101,8 @@ class Teller(Nouns):
         key = f"prose.{_yes(negated)}.{node.name}" if isinstance(node, Attribute) else ""
         if has_message(self.language, key):
             return message(self.language, key)
+        if isinstance(node, RowColumn):
+            return self.say(f"row_{_yes(negated)}", label=self.noun(node))
         return self.say(f"flag_{_yes(negated)}", label=self.noun(node))
 
     def _comparison(self, node: Compare, negated: bool) -> str:  # noqa: FBT001
@@ -109,7 +111,9 @@ class Teller(Nouns):
             operator, left, right = _MIRRORED[operator], right, left
         name = _NAMES[_OPPOSITE[operator] if negated else operator]
         if left.type is Type.TEXT:
-            return self.say(f"text.{name}", left=self.noun(left), right=self._value(right, left))
+            key = "row_text" if isinstance(left, RowColumn) else "text"
+            sides = {"left": self.noun(left), "right": self._value(right, left)}
+            return self.say(f"{key}.{name}", **sides)
         if left.type in {Type.MOMENT, Type.DATE}:
             sides = {"left": self.moment(left), "right": self.moment(right)}
             return self.say(f"moment_is.{name}", **sides)
@@ -169,7 +173,8 @@ def teller(policy: Policy, language: str, *, marked: bool = True) -> Teller:
         for rule in policy.rules
         if rule.kind == "tier"
     )
-    return Teller(language, tiers, marked)
+    scores = tuple((tree, name) for name, tree in policy.scores.items())
+    return Teller(language, tiers, marked, scores)
 
 
 def _yes(negated: bool) -> str:  # noqa: FBT001

@@ -11,8 +11,11 @@ from decimal import Decimal
 
 import yaml
 
+from policies.authoring.places import Places, parameters_in
+from policies.condition import Expression
 from policies.errors import FileProblems, Problem
 from policies.language.tree import (
+    Arithmetic,
     Case,
     Compare,
     Constant,
@@ -21,7 +24,6 @@ from policies.language.tree import (
     Value,
     children,
     plain,
-    walk,
 )
 from policies.meaning import meaning
 from policies.model import Policy
@@ -73,10 +75,14 @@ def sign(policy: Policy, name: str, on: date) -> Signature:
 
 
 def thresholds(policy: Policy) -> tuple[Threshold, ...]:
-    """The parameters, then the numbers in conditions that have no name, each once."""
+    """The parameters, then the numbers in scores and conditions that have no name, each once. A
+    parameter that only an extended file has, and that decides nothing here, is none."""
     users = _first_uses(policy)
+    own = _own_parameters(policy)
     found = [
-        Threshold(name, _text(value), users.get(name)) for name, value in policy.params.items()
+        Threshold(name, _text(value), users.get(name))
+        for name, value in policy.params.items()
+        if name in users or name in own
     ]
     seen: set[Node] = set()
     for owner, trees in _owned_conditions(policy):
@@ -186,7 +192,16 @@ def _text(value: Value) -> str:
     return plain(value) if isinstance(value, Decimal) else str(value)
 
 
+def score_terms(tree: Node) -> tuple[Node, ...]:
+    """The parts of a score: points under a condition, or a number times its weight."""
+    if isinstance(tree, Arithmetic) and tree.operator == "+":
+        return (*score_terms(tree.left), tree.right)
+    return (tree,)
+
+
 def _owned_conditions(policy: Policy) -> Iterator[tuple[str, Iterable[Node]]]:
+    for name, tree in policy.scores.items():
+        yield name, score_terms(tree)
     for item in policy.protections:
         if not item.built_in:
             yield item.id, [item.when.tree]
@@ -199,35 +214,66 @@ def _owned_conditions(policy: Policy) -> Iterator[tuple[str, Iterable[Node]]]:
         yield rule.id, [item.tree for item in conditions]
 
 
+def _own_parameters(policy: Policy) -> frozenset[str]:
+    """Those of the policy's own file, and what rules write; all where the file is not known."""
+    places = Places(policy)
+    known = dict(places.sections("params"))
+    own = {name for name in policy.params if known.get(name, places.top)[0] == places.top[0]}
+    return frozenset(own).union(*map(parameters_in, places.marks()))
+
+
 def _first_uses(policy: Policy) -> dict[str, Node]:
-    """The first comparison that names a parameter, by the parameter's name."""
+    """The first smallest condition that a parameter decides, by the parameter's name; a window has
+    lost the name, and is found by its days where a condition names such a parameter."""
     found: dict[str, Node] = {}
-    conditions = [tree for _, trees in _owned_conditions(policy) for tree in trees]
-    comparisons = [node for tree in conditions for node in walk(tree) if isinstance(node, Compare)]
-    for comparison in comparisons:
-        for node in walk(comparison):
-            if isinstance(node, Constant) and node.name:
-                found.setdefault(node.name, comparison)
+    for _, trees in _owned_conditions(policy):
+        for tree in trees:
+            for clause, node in _deciding(tree, tree, policy):
+                if isinstance(node, Constant) and node.name:
+                    found.setdefault(node.name, clause)
+    places = Places(policy)
+    for expression in _expressions(policy):
+        for name in sorted(places.parameters(expression) - set(found)):
+            days = policy.params.get(name)
+            for clause, node in _deciding(expression.tree, expression.tree, policy):
+                if isinstance(node, MetricValue) and node.days == days:
+                    found.setdefault(name, clause)
     return found
+
+
+def _expressions(policy: Policy) -> Iterator[Expression]:
+    yield from policy.conditions
+    yield from (pool.when for pool in policy.pools if pool.when is not None)
+    yield from (item for rule in policy.rules if rule.process for item in rule.process.conditions)
+
+
+def _deciding(node: Node, clause: Node, policy: Policy) -> Iterator[tuple[Node, Node]]:
+    """The parts of a condition, each with the smallest comparison that holds it; what a score or a
+    tier is made of stands with these."""
+    if isinstance(node, Compare):
+        clause = node
+    yield clause, node
+    for child in children(node):
+        if not _is_named(child, policy):
+            yield from _deciding(child, clause, policy)
 
 
 def _numbers(
     node: Node, clause: Node, policy: Policy, seen: set[Node]
 ) -> Iterator[tuple[Node, Value]]:
-    """The numbers without a name, each condition once; those of a tier stand with its rule."""
+    """The numbers without a name, each condition once; those of a score or a tier stand there."""
     if isinstance(node, Compare):
         if node in seen:
             return
         seen.add(node)
         clause = node
-    if isinstance(node, Case) and _is_tier(node, policy):
-        return
     if isinstance(node, MetricValue) and node.days and node.days not in policy.params.values():
         yield clause, node.days
     if isinstance(node, Constant) and _is_choice(node):
         yield clause, node.value
     for child in children(node):
-        yield from _numbers(child, clause, policy, seen)
+        if not _is_named(child, policy):
+            yield from _numbers(child, clause, policy, seen)
 
 
 def _is_choice(node: Constant) -> bool:
@@ -235,8 +281,11 @@ def _is_choice(node: Constant) -> bool:
     return is_number and node.value != 0 and not node.name
 
 
-def _is_tier(node: Case, policy: Policy) -> bool:
-    return any(
+def _is_named(node: Node, policy: Policy) -> bool:
+    """Is it a score or a tier of the policy, used within a condition?"""
+    if any(node == tree for tree in policy.scores.values()):
+        return True
+    return isinstance(node, Case) and any(
         rule.kind == "tier" and node.conditions == tuple(item.tree for item in rule.conditions)
         for rule in policy.rules
     )

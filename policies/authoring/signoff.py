@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 
 from policies.authoring.signature import (
@@ -11,6 +12,7 @@ from policies.authoring.signature import (
     Threshold,
     differences,
     read_signature,
+    score_terms,
     sign,
     signature_text,
     thresholds,
@@ -18,11 +20,14 @@ from policies.authoring.signature import (
 from policies.authoring.signoff_rules import Words, protection_title, rule_lines, words_for
 from policies.calendar import Anchor, Calendar, Freeze
 from policies.language.metrics import CLOCKS
-from policies.language.tree import plain
+from policies.language.rows import build_clock
+from policies.language.scope import Scope
+from policies.language.tree import Case, Node, plain
 from policies.language.vocabulary import Type
-from policies.messages import message, table_label, value_text
+from policies.messages import has_message, message, table_label, value_text
 from policies.model import KINDS, RETIRED, Limit, Policy, Protection
 from policies.money import Money
+from policies.yaml_source import plain_scalar
 
 __all__ = [
     "Difference",
@@ -42,9 +47,10 @@ def render_signoff(policy: Policy, language: str, *, signed: Signature | None) -
     words = words_for(policy, language)
     lines = [f"# {words.say('title', name=words.text(policy.name))}", ""]
     lines += [words.say("intro"), "", *_state(words, policy, signed), ""]
-    sections = {
+    sections: dict[str, Iterable[str]] = {
         "purpose": _purpose(words, policy),
         "protected": _protected(words, policy),
+        "scores": _scores(words, policy),
         "rules": _rules(words, policy),
         "thresholds": _thresholds(words, policy, signed),
         "settings": _settings(words, policy),
@@ -53,7 +59,9 @@ def render_signoff(policy: Policy, language: str, *, signed: Signature | None) -
         "sign": _sign(words, policy, signed),
     }
     for name, content in sections.items():
-        lines += [f"## {words.say(f'section.{name}')}", "", *content, ""]
+        told = list(content)
+        if told:
+            lines += [f"## {words.say(f'section.{name}')}", "", *told, ""]
     return _tidy(lines)
 
 
@@ -61,10 +69,11 @@ def difference_text(difference: Difference, language: str) -> str:
     """One difference in words."""
     name = difference.name
     if difference.kind == "threshold":
+        signed, now = difference.signed, difference.now
         absent = message(language, "signoff.difference.absent")
         values = {
-            "signed": absent if difference.signed is None else difference.signed,
-            "now": absent if difference.now is None else difference.now,
+            "signed": absent if signed is None else _figure(signed, language),
+            "now": absent if now is None else _figure(now, language),
         }
         return message(language, "signoff.difference.threshold", name=name, **values)
     verb = "added" if difference.signed is None else "changed"
@@ -126,6 +135,24 @@ def _protection(words: Words, item: Protection) -> str:
     )
 
 
+def _scores(words: Words, policy: Policy) -> Iterator[str]:
+    if policy.scores:
+        yield from (words.say("scores.intro"), "")
+    for name, tree in policy.scores.items():
+        yield f"- **{words.text(name)}**"
+        yield from (f"  - {_term(words, term)}" for term in score_terms(tree))
+
+
+def _term(words: Words, term: Node) -> str:
+    """A part of a score; one that has no other part is not told by its own name."""
+    others = tuple(item for item in words.teller.scores if item[0] != term)
+    teller = replace(words.teller, scores=others)
+    if isinstance(term, Case):
+        condition, points = teller.sentence(term.conditions[0]), teller.noun(term.values[0])
+        return words.say("scores.points", condition=condition, points=points)
+    return words.say("stop", text=teller.noun(term))
+
+
 def _rules(words: Words, policy: Policy) -> Iterator[str]:
     for rule in policy.rules:
         if rule.kind != RETIRED:
@@ -141,10 +168,23 @@ def _thresholds(words: Words, policy: Policy, signed: Signature | None) -> Itera
     yield _row(heads)
     yield _row(["---"] * len(heads))
     for item in found:
-        clause = item.clause
-        used = words.say("thresholds.param") if clause is None else words.teller.sentence(clause)
+        value = words.text(_figure(item.value, words.language))
         state = _threshold_state(words, item, signed)
-        yield _row([words.text(item.name), f"**{words.text(item.value)}**", used, state])
+        yield _row([words.text(item.name), f"**{value}**", _used(words, item.clause), state])
+
+
+def _used(words: Words, clause: Node | None) -> str:
+    """Where a number decides: in a comparison, or in a term of a score."""
+    if clause is None:
+        return words.say("thresholds.param")
+    return words.teller.sentence(clause) if clause.type is Type.BOOLEAN else _term(words, clause)
+
+
+def _figure(value: str, language: str) -> str:
+    """The value of a threshold as the language writes it."""
+    read = plain_scalar(value)
+    is_number = isinstance(read, int | Decimal) and not isinstance(read, bool)
+    return value_text(language, Type.NUMBER, value) if is_number else value
 
 
 def _row(cells: list[str]) -> str:
@@ -159,13 +199,14 @@ def _threshold_state(words: Words, item: Threshold, signed: Signature | None) ->
         return words.say("thresholds.new")
     if value == item.value:
         return words.say("thresholds.signed")
-    return words.say("thresholds.other", value=words.text(value))
+    return words.say("thresholds.other", value=words.text(_figure(value, words.language)))
 
 
 def _settings(words: Words, policy: Policy) -> Iterator[str]:
     for clock, text in {**CLOCKS, **policy.clocks}.items():
         name = message(words.language, f"clock.{clock}")
-        condition = words.teller.row_condition("activities", text)
+        tree = build_clock(text, Scope(policy.params)).node
+        condition = "" if tree is None else words.teller.sentence(tree)
         yield f"- {words.say('settings.clock', clock=name, condition=condition)}"
     yield from (f"- {line}" for line in _calendar(words, policy.calendar))
     yield from (f"- {line}" for line in _money(words, policy.money))
@@ -178,11 +219,20 @@ def _calendar(words: Words, calendar: Calendar | None) -> Iterator[str]:
     if calendar is None:
         yield words.say("settings.weekdays")
         return
-    yield words.say("settings.calendar", country=calendar.country)
+    yield words.say("settings.calendar", country=_country(calendar.country, words.language))
     if calendar.freeze:
         freezes = [_freeze(words, item) for item in calendar.freeze]
         listed = words.say("semicolon").join(freezes)
         yield words.say("settings.freeze", freezes=listed)
+
+
+def _country(code: str, language: str) -> str:
+    """What a country is called, or a part of it; its code where no name is known."""
+    for name, part in ((code, ""), (code.partition("-")[0], code)):
+        if has_message(language, f"country.{name}"):
+            known = message(language, f"country.{name}")
+            return f"{known} ({part})" if part else known
+    return code
 
 
 def _freeze(words: Words, item: Freeze) -> str:

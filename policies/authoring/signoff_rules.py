@@ -67,6 +67,8 @@ def rule_lines(words: Words, rule: Rule, pools: tuple[Pool, ...]) -> Iterator[st
     if rule.axis:
         axis = message(words.language, f"axis.{rule.axis}")
         yield f"### {words.say('rule.head_axis', axis=axis, **head)}"
+    elif head["title"] == head["kind"]:
+        yield f"### {head['title']}"
     else:
         yield f"### {words.say('rule.head', **head)}"
     yield ""

@@ -41,6 +41,7 @@ from policies.validation import nearest
 __all__ = ["Built", "Defined", "Scope", "build"]
 
 _PULLED = (*EVENTS, "people", "customers")
+_VOCABULARY = frozenset({*ATTRIBUTES, *METRICS, *FORMULAS, TODAY, "tier", "tags"})
 _FIELD_TYPES = frozenset(Type) - {Type.TAGS, Type.FIELDS}
 
 
@@ -68,7 +69,7 @@ class CustomerReader(Reader):
         if name in scope.defines:
             defined = scope.defines[name]
             return self.adopt(defined.node, defined.size, defined.depth)
-        if name in scope.undefined:
+        if name in scope.undefined or (scope.partial and (quoted or name not in _VOCABULARY)):
             return None
         if quoted:
             raise Refusal(f'unknown name "{name}"', f"text stands in single quotes: '{name}'")
@@ -127,6 +128,8 @@ class CustomerReader(Reader):
         if len(tiers) > 1:
             names = " or ".join(f"tier('{name}')" for name in tiers)
             raise Refusal("this policy has several tier rules", f"write {names}")
+        if self.reading.scope.partial:
+            return None
         if not tiers:
             raise Refusal("there is no tier rule to ask for", "add one to rules:")
         return self.adopt_whole(next(iter(tiers.values())))
@@ -212,6 +215,8 @@ class CustomerReader(Reader):
         if name is None:
             return None
         kind = self.reading.scope.fields.get(name)
+        if kind is None and self.reading.scope.partial:
+            return None
         if kind is None:
             hint = "run `highseas check` in the workspace, or declare it: "
             hint += f"fields: {{{name}: number}}"
@@ -224,9 +229,10 @@ class CustomerReader(Reader):
         if not tree.expressions:
             return self._only_tier()
         name = self._text(tree, "the name of a tier rule")
-        if name is None or name in self.reading.scope.undefined:
+        scope = self.reading.scope
+        if name is None or name in scope.undefined or (scope.partial and name not in scope.tiers):
             return None
-        tiers = self.reading.scope.tiers
+        tiers = scope.tiers
         if name not in tiers:
             raise Refusal(f"there is no tier rule '{name}'", nearest(name, tiers))
         return self.adopt_whole(tiers[name])

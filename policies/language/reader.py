@@ -227,8 +227,10 @@ class Reader(ABC):
     def truth(self, tree: exp.Expr) -> Node:
         return Constant(bool(tree.this))
 
-    def parameter(self, tree: exp.Expr) -> Node:
+    def parameter(self, tree: exp.Expr) -> Node | None:
         name, params = str(tree.this or ""), self.reading.scope.params
+        if name not in params and name and self.reading.scope.partial:
+            return None
         if name not in params:
             raise Refusal(f"unknown parameter '${name}'", nearest(name, params))
         return Constant(params[name], name)

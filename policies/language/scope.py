@@ -31,7 +31,8 @@ class Scope:
 
     `undefined`: defines that cannot be used and have been reported. `clocks`: the policy's own
     definitions. `tiers`: the stage of each tier rule; None when it has problems of its own.
-    `memo`: trees of fixed texts that depend on this policy.
+    `partial`: there are more names than these, in a file that could not be read; one that is not
+    known is no mistake then. `memo`: trees of fixed texts that depend on this policy.
     """
 
     params: Mapping[str, Value] = field(default_factory=dict)
@@ -41,6 +42,7 @@ class Scope:
     fields: Mapping[str, Type] = field(default_factory=dict)
     tiers: Mapping[str, Node | None] = field(default_factory=dict)
     has_calendar: bool = False
+    partial: bool = False
     memo: dict[str, Node | None] = field(default_factory=dict, repr=False, compare=False)
 
 

@@ -17,6 +17,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from policies.language.metrics import FORMULAS, METRICS
+from policies.language.tree import plain
 
 MAX_LENGTH = 4_000
 
@@ -78,6 +79,7 @@ _TIMES = {"千": 1_000, "k": 1_000, "万": 10_000, "萬": 10_000, "亿": 10**8, 
 _BEFORE_UNIT = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*$", re.ASCII)
 # A comma inside {...} ends a value of YAML, so that what is cut off has none.
 _CUT_OFF = "; inside {...} a condition with a comma stands in double quotes"
+_PLAIN_DECIMAL = re.compile(r"\d{0,15}\.\d{1,6}", re.ASCII)
 _SWAPPED = {"=>": ">=", "=<": "<=", "><": "<>"}
 
 
@@ -162,7 +164,8 @@ def _is_about_rows(node: exp.Expr) -> bool:
 
 
 def argument_text(parsed: Parsed, text: str, call: exp.Expr, place: int) -> str:
-    """One argument of a call as it was written, white space aside."""
+    """One argument of a call as it was written, but for white space and decimals that say
+    nothing."""
     first = bisect_left(parsed.tokens, parsed.offset(call), key=_start) + 2
     tokens = iter(parsed.tokens[first:])
     depth, current, end = 1, 0, 0
@@ -174,9 +177,15 @@ def argument_text(parsed: Parsed, text: str, call: exp.Expr, place: int) -> str:
             current += 1
         elif depth and current == place:
             words += [" "] if words and token.start > end + 1 else []
-            words.append(text[token.start : token.end + 1])
+            words.append(_shown(token, text))
         end = token.end
     return "".join(words)
+
+
+def _shown(token: Token, text: str) -> str:
+    written = text[token.start : token.end + 1]
+    is_decimal = token.token_type is TokenType.NUMBER and _PLAIN_DECIMAL.fullmatch(written)
+    return plain(Decimal(written)) if is_decimal else written
 
 
 def _start(token: Token) -> int:

@@ -30,10 +30,14 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Constant(Node):
-    """A literal, or a parameter with its name, which is for readers and decides nothing."""
+    """A literal, or a parameter with its name, which is for readers and decides nothing. A number
+    is held in its shortest form: 2.0 is 2."""
 
     value: Value
     name: str = dataclasses.field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", shortest(self.value))
 
     @property
     def type(self) -> Type:
@@ -385,6 +389,14 @@ def canonical(node: Node) -> list[object]:
         else:
             result.append(value)
     return result
+
+
+def shortest(value: Value) -> Value:
+    """The number without decimals that say nothing; anything else as it is."""
+    if not isinstance(value, Decimal):
+        return value
+    text = plain(value)
+    return Decimal(text) if "." in text else int(text)
 
 
 def plain(value: Decimal) -> str:

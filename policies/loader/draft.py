@@ -5,12 +5,12 @@ A part of the file on top replaces the part of the same name below; each keeps i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from policies.loader.ledger import Ledger, Place, Placed
-from policies.loader.rule_schema import AnyRule, OffRuleShape, Scalar, kind_of, name_of
+from policies.loader.rule_schema import KINDS, AnyRule, OffRuleShape, Scalar, kind_of, name_of
 from policies.loader.schema import (
     BacklogShape,
     LimitShape,
@@ -31,7 +31,8 @@ Named = dict[str, Placed[T]]
 
 @dataclass
 class Draft:
-    """The parts by name, in order. `gone`: what is to be left out of the policy below."""
+    """The parts by name, in order. `gone`: what is to be left out of the policy below. `partial`:
+    what it extends could not be read, so that there are more parts than these."""
 
     top: Place
     name: str | None = None
@@ -50,6 +51,7 @@ class Draft:
     money: Named[str | list[RateShape]] = field(default_factory=dict)
     group: Placed[list[str]] | None = None
     gone: dict[str, dict[str, Place]] = field(default_factory=dict)
+    partial: bool = False
 
 
 def draft_of(shape: PolicyShape, top: Place, ledger: Ledger) -> Draft:
@@ -119,6 +121,10 @@ def _add_rules(draft: Draft, items: Iterable[AnyRule | OffRuleShape], ledger: Le
         name, at_name = name_of(item), place.at(kind_of(item))
         if isinstance(item, OffRuleShape):
             draft.gone.setdefault("rule", {})[name] = at_name
+            for other in KINDS[KINDS.index(kind_of(item)) + 1 :]:
+                if getattr(item, other) is not None:
+                    message = "one rule is left out here, and this names another"
+                    ledger.add(place.at(other), message, "write it as an item of its own")
         elif _is_free(draft.rules, name, at_name, ledger):
             draft.rules[name] = Placed(item, place)
 
@@ -132,10 +138,12 @@ def _is_free(known: Mapping[str, Placed[Any]], name: str, place: Place, ledger: 
 
 def laid_upon(below: Draft, own: Draft, ledger: Ledger) -> Draft:
     """One policy of two. Pools of the file on top come first, as the first that holds counts."""
-    pools = _without(below.pools, own.gone.get("pool", {}), "pool", ledger)
-    protect = _without(below.protect, own.gone.get("protection", {}), "protection", ledger)
-    rules = _without(below.rules, own.gone.get("rule", {}), "rule", ledger)
+    _check_gone(below, own.gone, ledger)
+    pools = _without(below.pools, own.gone.get("pool", {}))
+    protect = _without(below.protect, own.gone.get("protection", {}))
+    rules = _without(below.rules, own.gone.get("rule", {}))
     merged = Draft(own.top, own.name or below.name, own.language or below.language)
+    merged.partial = below.partial
     merged.params = {**below.params, **own.params}
     merged.define = {**below.define, **own.define}
     merged.scores = {**below.scores, **own.scores}
@@ -163,16 +171,31 @@ def _check_base(below: Draft, own: Draft, ledger: Ledger) -> None:
         ledger.add(base.place, message, f"give rates: in {base.value} beside it")
 
 
-def _without(below: Named[T], gone: Mapping[str, Place], what: str, ledger: Ledger) -> Named[T]:
-    for name, place in gone.items():
-        if name not in below:
-            message = f"the extended policy has no {what} '{name}' to leave out"
-            ledger.add(place, message, nearest(name, below), key=what == "pool")
+def _without(below: Named[T], gone: Container[str]) -> Named[T]:
     return {name: item for name, item in below.items() if name not in gone}
+
+
+def _check_gone(below: Draft, gone: Mapping[str, Mapping[str, Place]], ledger: Ledger) -> None:
+    """What is left out is there, and is what it is called."""
+    known: Mapping[str, Named[Any]] = {
+        "pool": below.pools,
+        "protection": below.protect,
+        "rule": below.rules,
+    }
+    for what, names in gone.items():
+        for name, place in names.items():
+            if name not in known[what] and not below.partial:
+                message = f"the extended policy has no {what} '{name}' to leave out"
+                ledger.add(place, message, nearest(name, known[what]), key=what == "pool")
+    for name, place in gone.get("rule", {}).items():
+        kind = kind_of(below.rules[name].value) if name in below.rules else place.path[-1]
+        if kind != place.path[-1]:
+            message = f"rule '{name}' is a {kind} rule, not a {place.path[-1]} rule"
+            ledger.add(place, message, f"write {{{kind}: {name}, off: true}}")
 
 
 def check_nothing_gone(draft: Draft, ledger: Ledger) -> None:
     """Only what an extended policy has can be left out."""
-    for names in draft.gone.values():
+    for names in draft.gone.values() if not draft.partial else ():
         for place in names.values():
             ledger.add(place, "nothing can be left out here", "off: is for what extends: brings")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -14,7 +13,7 @@ from policies.loader.draft import Draft, check_nothing_gone, draft_of, laid_upon
 from policies.loader.ledger import Ledger, Place
 from policies.loader.schema import VERSION, PolicyShape
 from policies.loader.upgrade import upgraded
-from policies.validation import nearest, problems_from_validation, refused_parts
+from policies.validation import closest, nearest, problems_from_validation, refused_parts
 from policies.yaml_source import Document, PathKey, read_yaml, read_yaml_file
 
 _LIBRARY = "library/"
@@ -46,13 +45,15 @@ def read_layers(document: Document, folder: Path | None, ledger: Ledger) -> tupl
     return tuple(layers)
 
 
-def merged(layers: tuple[Layer, ...], ledger: Ledger) -> Draft:
-    """The parts of all files, each replaced by the one on top; all must have a good shape."""
+def merged(layers: tuple[Layer, ...], ledger: Ledger, *, partial: bool = False) -> Draft:
+    """The parts of all files, each replaced by the one on top; all must have a good shape.
+    `partial`: there is a file below them that could not be read."""
     *above, lowest = (
         draft_of(layer.shape, Place(layer.document), ledger)
         for layer in layers
         if layer.shape is not None
     )
+    lowest.partial = partial
     check_nothing_gone(lowest, ledger)
     draft = lowest
     for own in reversed(above):
@@ -116,29 +117,50 @@ def _identity(name: str, folder: Path | None) -> str:
 
 def _library_document(name: str) -> Document:
     wanted = name.removeprefix(_LIBRARY)
-    if wanted in library_names() and "@" in wanted:
+    if wanted in _editions():
         return read_yaml(library_text(wanted), f"{name}.yaml")
     stem, _, version = wanted.partition("@")
-    versions = sorted(_versions(stem))
-    if not versions:
-        names = {item for item in library_names() if "@" in item}
-        raise ConfigurationError(f"the library has no policy '{stem}'", nearest(wanted, names))
-    choices = ", ".join(f"{_LIBRARY}{stem}@{item}" for item in versions)
-    if not version:
+    choices = ", ".join(_LIBRARY + item for item in _editions() if item.partition("@")[0] == stem)
+    if choices and not version:
         raise ConfigurationError("a policy of the library is named with its version", choices)
-    raise ConfigurationError(f"'{stem}' is not in the library in version {version}", choices)
+    if choices:
+        raise ConfigurationError(f"'{stem}' is not in the library in version {version}", choices)
+    message = f"the library has no policy '{stem}' to build upon"
+    raise ConfigurationError(message, _meant(stem) or nearest(name, _in_library()))
 
 
-def _versions(stem: str) -> Iterator[str]:
-    for name in library_names():
-        found, _, version = name.partition("@")
-        if found == stem and version:
-            yield version
+def _editions() -> list[str]:
+    """What can be built upon, as its meaning never changes: `NAME@VERSION`."""
+    return [name for name in library_names() if "@" in name]
+
+
+def _in_library() -> list[str]:
+    return [f"{_LIBRARY}{name}" for name in _editions()]
+
+
+def _meant(name: str) -> str:
+    """The policy of the library that was meant, by its whole name; empty if none comes near."""
+    whole = {item.partition("@")[0]: item for item in library_names()}
+    stem = closest(name.partition("@")[0], whole)
+    if not stem:
+        return ""
+    if whole[stem] in _editions():
+        return f"did you mean '{_LIBRARY}{whole[stem]}'?"
+    copied = f"{_LIBRARY}{stem} is to start from, `highseas init` copies it"
+    return f"{copied}; to build upon: {', '.join(_in_library())}"
 
 
 def _file(name: str, folder: Path | None) -> Document:
     if not name.strip() or PurePosixPath(name).is_absolute() or "\0" in name:
         raise ConfigurationError("a policy extends a file by a relative path", _FORMS)
+    meant = _meant(name) if "/" not in name else ""
     if folder is None:
-        raise ConfigurationError("only a policy in a file can extend another file", _FORMS)
-    return read_yaml_file(folder / name, name)
+        message = "only a policy in a file can extend another file"
+        raise ConfigurationError(message, meant or _FORMS)
+    try:
+        return read_yaml_file(folder / name, name)
+    except FileProblems:
+        raise
+    except ConfigurationError as refusal:
+        hint = "; ".join(filter(None, (refusal.hint, meant)))
+        raise ConfigurationError(refusal.message, hint) from None

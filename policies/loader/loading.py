@@ -12,7 +12,7 @@ from policies.language.expressions import build
 from policies.language.metrics import CLOCKS
 from policies.language.rows import build_clock
 from policies.language.scope import Scope
-from policies.language.tree import Value
+from policies.language.tree import Node, Value
 from policies.language.vocabulary import Type
 from policies.loader.agreement import Agreement, check_names
 from policies.loader.definitions import TIER, Definitions
@@ -26,7 +26,7 @@ from policies.loader.schema import VERSION
 from policies.loader.settings import read_settings
 from policies.model import Policy
 from policies.process import ProcessDate
-from policies.validation import nearest
+from policies.validation import closest, nearest
 from policies.yaml_source import Document, PathKey, plain_scalar
 
 MAX_PARAM = 10**15
@@ -47,9 +47,7 @@ def policy_of(
     ledger = Ledger()
     layers = read_layers(document, folder, ledger)
     if ledger.problems:
-        problems = ledger.problems
-        if _is_readable(layers):
-            problems = problems + _problems_of_the_rest(layers, fields, Ledger())
+        problems = ledger.problems + _problems_of_the_rest(layers, fields, Ledger())
         raise FileProblems(list(dict.fromkeys(problems)), _HINT)
     draft = merged(layers, ledger)
     policy = _Loader(draft, layers, ledger).policy(overrides, fields)
@@ -81,7 +79,10 @@ class _Loader:
             clocks=self._clocks(params),
             fields={**fields, **declared},
             tiers=dict.fromkeys(_lost_tiers(self._layers)),
-            has_calendar="holidays" in draft.calendar or ("calendar",) in self._lost,
+            has_calendar=draft.partial
+            or "holidays" in draft.calendar
+            or ("calendar",) in self._lost,
+            partial=draft.partial,
         )
         tiers = {
             name: Placed(item.value, item.place)
@@ -110,12 +111,15 @@ class _Loader:
             group=settings.group,
             fields=declared,
             clocks=scope.clocks,
+            scores=_scores(draft, scope),
             warnings=tuple(sorted(ledger.warnings)),
             documents={item.document.name: item.document for item in reversed(self._layers)},
         )
 
     def _check_whole(self) -> None:
         """What one of the files has to say, unless it was refused."""
+        if self._draft.partial:
+            return
         if any(len(path) == 1 or path[0] == "rules" for path in self._lost):
             return
         if self._draft.name is None:
@@ -145,6 +149,11 @@ class _Loader:
         return {name: item.value for name, item in self._draft.clocks.items()}
 
 
+def _scores(draft: Draft, scope: Scope) -> dict[str, Node]:
+    nodes = ((name, scope.defines[name].node) for name in draft.scores if name in scope.defines)
+    return {name: node for name, node in nodes if node is not None}
+
+
 _KINDS = {bool: "true or false", int: "a number", Decimal: "a number", str: "a text"}
 
 
@@ -170,12 +179,16 @@ def _problems_of_the_rest(
 ) -> list[Problem]:
     """What else is wrong, beside the shape. What speaks of a refused part by its name is left out:
     it may be right as soon as that part is."""
-    loader = _Loader(merged(layers, ledger), layers, ledger)
+    readable = tuple(layer for layer in layers if layer.shape is not None)
+    if not readable:
+        return []
+    draft = merged(readable, ledger, partial=_is_partial(layers))
+    loader = _Loader(draft, readable, ledger)
     loader.policy({}, fields)
-    for layer in layers:
+    for layer in readable:
         for path in layer.whole.spans if layer.whole is not None else ():
             _check_condition(layer, path, loader.scope, ledger)
-    lost = {name for layer in layers for name in _lost_names(layer)}
+    lost = {name for layer in readable for name in _lost_names(layer)}
     return [item for item in ledger.problems if lost.isdisjoint(_QUOTED.findall(item.message))]
 
 
@@ -188,12 +201,13 @@ def _check_condition(layer: Layer, path: PathKey, scope: Scope, ledger: Ledger) 
         ledger.complain(Place(layer.whole, path), build(text, scope, condition=path[-1] != "of"))
 
 
-def _is_readable(layers: tuple[Layer, ...]) -> bool:
-    """Is there something of every file, and is no file missing?"""
+def _is_partial(layers: tuple[Layer, ...]) -> bool:
+    """Is a file missing that one of these extends, or meant to extend?"""
     words = (str(path[0]) for layer in layers for path in layer.lost if len(path) == 1)
-    if any(nearest(word, ["extends"]).startswith("did you mean") for word in words):
-        return False
-    return all(layer.shape for layer in layers) and "extends" not in layers[-1].document.value
+    if any(word == "extends" or closest(word, ["extends"]) for word in words):
+        return True
+    lowest = layers[-1]
+    return lowest.shape is None or "extends" in lowest.document.value
 
 
 def _lost_names(layer: Layer) -> Iterator[str]:

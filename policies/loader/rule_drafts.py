@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from policies.condition import Expression
 from policies.language.expressions import build
 from policies.language.scope import Built, Scope
-from policies.language.tree import AllOf, leaves
+from policies.language.tree import AllOf, leaves, shortest
 from policies.loader.draft import Draft
 from policies.loader.ledger import Ledger, Place
 from policies.loader.rule_schema import (
@@ -73,7 +73,7 @@ class RuleReader:
             return None
         target = pool.unclaimed.move_to
         others = set(self.draft.pools) - {name}
-        if target not in others:
+        if target not in others and not self.scope.partial:
             there = place.at("unclaimed", "move_to")
             self.ledger.add(there, f"there is no other pool '{target}'", nearest(target, others))
         return Unclaimed(pool.unclaimed.after, target)
@@ -162,12 +162,14 @@ class RuleReader:
 
     def _value(self, place: Place, value: Scalar) -> Scalar | ProcessDate:
         if not isinstance(value, str) or not value.startswith("$"):
-            return value
+            return shortest(value)
         name = value[1:]
         if name in _DATES:
             return _DATES[name]
         if name in self.scope.params:
-            return self.scope.params[name]
+            return shortest(self.scope.params[name])
+        if self.scope.partial:
+            return value
         known = {*_DATES, *self.scope.params}
         self.ledger.add(place, f"unknown parameter '{value[:60]}'", nearest(name, known))
         return value

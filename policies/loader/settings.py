@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 from zoneinfo import available_timezones
 
 from policies.calendar import Calendar, Freeze, read_country, read_freeze
@@ -21,6 +23,8 @@ from policies.process import Backlog
 from policies.validation import nearest
 from policies.workdays import NotUnderstoodError
 from policies.yaml_source import read_text_file
+
+T = TypeVar("T")
 
 MAX_RATE = 10**10
 RATE_DECIMALS = 8
@@ -58,45 +62,48 @@ def _timezone(item: Placed[str | list[str]], ledger: Ledger) -> str | None:
     return None
 
 
+def _read(read: Callable[[str], T], place: Place, text: object, ledger: Ledger) -> T | None:
+    """What the text stands for; None, and a problem, if it is not understood."""
+    try:
+        return read(str(text))
+    except NotUnderstoodError as refusal:
+        ledger.add(place, refusal.message, refusal.suggestion)
+        return None
+
+
 def _calendar(draft: Draft, ledger: Ledger) -> Calendar | None:
     freeze = draft.calendar.get("freeze")
     country = draft.calendar.get("holidays")
     if country is None:
-        if freeze is not None:
+        if freeze is not None and not draft.partial:
             ledger.add(freeze.place, "freeze: needs to know whose holidays", "add holidays: CN")
         return None
-    try:
-        code = read_country(str(country.value))
-    except NotUnderstoodError as refusal:
-        ledger.add(country.place, refusal.message, refusal.suggestion)
+    code = _read(read_country, country.place, country.value, ledger)
+    if code is None:
         return None
     return Calendar(code, _freezes(freeze, code, ledger) if freeze is not None else ())
 
 
 def _freezes(item: Placed[str | list[str]], country: str, ledger: Ledger) -> tuple[Freeze, ...]:
-    found: list[Freeze] = []
-    for number, text in enumerate(item.value):
-        try:
-            found.append(read_freeze(text, country))
-        except NotUnderstoodError as refusal:
-            ledger.add(item.place.at(number), refusal.message, refusal.suggestion)
-    return tuple(found)
+    read = partial(read_freeze, country=country)
+    found = (
+        _read(read, item.place.at(number), text, ledger) for number, text in enumerate(item.value)
+    )
+    return tuple(freeze for freeze in found if freeze is not None)
 
 
 def _money(draft: Draft, folders: Mapping[str, Path | None], ledger: Ledger) -> Money | None:
     rates = draft.money.get("rates")
     base = draft.money.get("base")
     if base is None:
-        if rates is not None:
+        if rates is not None and not draft.partial:
             ledger.add(rates.place, "rates: needs a base currency", "add base: CNY")
+        elif rates is not None and not isinstance(rates.value, str):
+            _inline_rates(rates.place, rates.value, "", ledger)
         return None
-    try:
-        code = read_currency(str(base.value))
-    except NotUnderstoodError as refusal:
-        ledger.add(base.place, refusal.message, refusal.suggestion)
-        return None
-    if rates is None:
-        return Money(code)
+    code = _read(read_currency, base.place, base.value, ledger)
+    if code is None or rates is None:
+        return None if code is None else Money(code)
     if isinstance(rates.value, str):
         folder = folders.get(rates.place.document.name)
         return Money(code, _rates_of_file(rates.place, rates.value, folder, code, ledger))
@@ -138,15 +145,12 @@ def _inline_rates(
 
 def _inline_rate(place: Place, item: RateShape, ledger: Ledger) -> ExchangeRate | None:
     before = len(ledger.problems)
-    since, currency, rate = date.min, "", Decimal(item.rate)
+    since, rate = date.min, Decimal(item.rate)
     try:
         since = date.fromisoformat(item.date)
     except ValueError:
         ledger.add(place.at("date"), f"'{item.date[:40]}' is no date", "write it as 2026-01-31")
-    try:
-        currency = read_currency(item.currency)
-    except NotUnderstoodError as refusal:
-        ledger.add(place.at("currency"), refusal.message, refusal.suggestion)
+    currency = _read(read_currency, place.at("currency"), item.currency, ledger) or ""
     if not 0 < rate < MAX_RATE or rate != round(rate, RATE_DECIMALS):
         hint = f"a number above 0 with at most {RATE_DECIMALS} decimals, such as 7.1884"
         ledger.add(place.at("rate"), "this is no rate", hint)
@@ -165,7 +169,7 @@ def _group(draft: Draft, ledger: Ledger) -> frozenset[str]:
 
 def _limits(draft: Draft, ledger: Ledger) -> Limits:
     for name, item in draft.rule_limits.items():
-        if name not in draft.rules:
+        if name not in draft.rules and not draft.partial:
             hint = nearest(name, draft.rules)
             ledger.add(item.place, f"there is no rule '{name[:60]}'", hint, key=True)
         _check_given(item, ledger)

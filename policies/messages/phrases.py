@@ -20,7 +20,11 @@ Scalar = str | int | bool | None
 # The names that leaves of a condition have, `MetricValue.label` and its like.
 _METRIC = re.compile(r"(\w+)(?:\((?:(\d+)(?:, (?=.)|(?=\)$)))?(.*)\))?", re.DOTALL)
 _QUOTED = re.compile(r"(has_tag|field|data_age)\('(.*)'\)", re.DOTALL)
-_TOKEN = re.compile(r"'(?:[^']|'')*'|\w+|\s+|[<>]=?|<>|.", re.DOTALL)
+_TOKEN = re.compile(
+    r"'(?:[^']|'')*'|\bis\s+not\s+null\b|\bis\s+null\b|\w+|\s+|<>|[<>]=?|.",
+    re.DOTALL | re.IGNORECASE,
+)
+_SIGNS = {">=": "\u2265", "<=": "\u2264", "<>": "\u2260"}
 _KEYWORDS = frozenset(
     {"and", "or", "not", "in", "is", "null", "between", "true", "false", "today", "backfilled"}
 )
@@ -150,7 +154,11 @@ def _word(language: str, table: str, token: str) -> str:
         return column_label(language, table, name)
     if name in _KEYWORDS:
         return message(language, f"word.{name}")
-    return message(language, f"function.{name}") if name in _FUNCTIONS else token
+    if name.startswith("is") and name.endswith("null"):
+        return message(language, "word.filled" if "not" in name.split() else "word.blank")
+    if name in _FUNCTIONS:
+        return message(language, f"function.{name}")
+    return _SIGNS.get(token, token)
 
 
 def _literal(language: str, table: str, column: str, token: str) -> str:

@@ -245,7 +245,8 @@ def test_changes_that_nobody_could_notice_are_none() -> None:
         HEAD + "rules:\n  - {task: t, when: orders_count() <= 0 AND open_deals >= 0 AND "
         "orders_amount() > 1.50, mark: {tag: t}}\n"
     )
-    edges = [(item.change.edge, item.change.asks) for item in mutants(policy) if item.change.edge]
+    changes = [item.change for item in mutants(policy) if item.change.edge]
+    edges = [(change.edge, change.asks.told("en")) for change in changes]
     assert edges == [
         ("0", "with orders_count() = 0"),
         ("0", "with orders_count() = 1"),

@@ -497,7 +497,7 @@ def test_evidence_is_the_same_where_no_more_of_it_is_remembered(
     monkeypatch.setattr("policies.evaluation.compile_sql._REMEMBERED", 1)
     policy = parse_policy(policy_of("orders_count() > 0"))
     reader = compile_evaluation(policy, AS_OF, ALL_COMPLETE).evidence_reader("r")
-    values = [(True, False, number) for number in (1, 2, 2, 1)]
+    values = [(None, number) for number in (1, 2, 2, 1)]
     assert [reader(row)[0].value for row in values] == [1, 2, 2, 1]
 
 

@@ -150,6 +150,14 @@ def test_two_files_agree_on_names_and_tags(tmp_path: Path) -> None:
             "pools: {Nrth: {off: true}}",
             "policy.yaml:3:9: the extended policy has no pool 'Nrth' to leave out - did you",
         ),
+        (
+            "rules: [{pool: gone, off: true}]",
+            "policy.yaml:3:16: rule 'gone' is a void rule, not a pool rule - write {void: gone, o",
+        ),
+        (
+            "rules: [{void: gone, tier: value, off: true}]",
+            "policy.yaml:3:28: one rule is left out here, and this names another - write it as",
+        ),
         ("rules: [{void: gone, off: false}]", "is not a value for this key"),
         ("rules: [{off: true}]", "a rule begins with its kind and its name"),
         ("pools: {Other: {when: else}}", "policy.yaml:3:23: only the last pool can be 'else'"),
@@ -193,9 +201,13 @@ def test_an_older_policy_can_be_extended(tmp_path: Path) -> None:
         ("library/b2b-manufacturing@7", "is not in the library in version 7 - library/b2b-manu"),
         (
             "library/b2b-manufactring@1",
-            "did you mean 'b2b-manufacturing@1'?",
+            "did you mean 'library/b2b-manufacturing@1'?",
         ),
-        ("library/starter", "the library has no policy 'starter'"),
+        ("library/starter", "the library has no policy 'starter' to build upon"),
+        ("library/startr", "library/starter is to start from, `highseas init` copies it; to build"),
+        ("library/qqqqqq", "valid here: library/b2b-manufacturing"),
+        ("starter", "; library/starter is to start from, `highseas init` copies it"),
+        ("b2b-manufactring", "; did you mean 'library/b2b-manufacturing@1'?"),
     ],
 )
 def test_a_file_that_cannot_be_extended_is_named(
@@ -220,6 +232,74 @@ def test_a_text_extends_the_library_and_files_of_its_folder(tmp_path: Path) -> N
     assert parse_policy(own.format("base.yaml"), folder=tmp_path).params["days"] == 180
     with pytest.raises(FileProblems, match="only a policy in a file can extend another file"):
         parse_policy(own.format("base.yaml"))
+    with pytest.raises(FileProblems, match="did you mean 'library/b2b-manufacturing@1'"):
+        parse_policy(own.format("b2b-manufacturing"))
+
+
+# Whatever a policy can name, as if the file that it extends had it.
+UPON = """\
+params: {own: 5}
+define: {mine: "theirs_too > $unknown"}
+calendar: {freeze: [春节 -5..+7]}
+money: {rates: rates.csv}
+limits: {rules: {not-here: 5}}
+protect:
+  - {id: not-here-either, off: true}
+  - {id: own, when: "tier = 'A' AND tier('value') = 'A' AND field('X') > 5 AND \\"他们的\\" > 1"}
+pools:
+  Own: {when: workdays_since(owned_since) > 4, unclaimed: {after: 3 days, move_to: Theirs}}
+  Gone: {off: true}
+rules:
+  - {void: gone, off: true}
+  - {task: call, when: theirs AND orders_count($unknown) > 0, mark: {field: {A: $unknown}}}
+"""
+
+
+@pytest.mark.parametrize("extends", ["nix.yaml", "broken.yaml", "newer.yaml", "middle.yaml", "5"])
+def test_what_may_stand_in_a_file_that_cannot_be_read_is_no_problem(
+    extends: str, tmp_path: Path
+) -> None:
+    (tmp_path / "broken.yaml").write_text("a: [", "utf-8")
+    (tmp_path / "newer.yaml").write_text("policy: 9", "utf-8")
+    middle = "policy: 2\nextends: nix.yaml\nrules:\n- {task: t, when: theirs}\n"
+    (tmp_path / "middle.yaml").write_text(middle, "utf-8")
+    path = tmp_path / "policy.yaml"
+    path.write_text(f"extends: {extends}\npolicy: 2\n{UPON}", "utf-8")
+    with pytest.raises(FileProblems) as raised:
+        load_policy(path)
+    (found,) = raised.value.problems
+    assert (found.file == "policy.yaml") == (extends in {"nix.yaml", "5"})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("theirs_too > $unknown", "open_deals > 'a'", "policy.yaml:4:"),
+        ("theirs AND", "open_deals > 'a' AND", "open_deals (number) is compared with 'a' (text)"),
+        ("theirs AND", "unknown_call(3) AND", "unknown function 'unknown_call'"),
+        ("theirs AND", "region AND", "region is text, not a condition"),
+        ("tier('value')", "tier('')", "tier takes the name of a tier rule in quotes"),
+        ("rates.csv", "[{date: x, currency: EUR, rate: 7.8}]", "'x' is no date"),
+        ("task: call", "task: own", "the name 'own' is taken"),
+        ("task: call", "void: call", "the key 'reason' is missing"),
+        ("params:", "parms:", "unknown key 'parms'"),
+        ("own: 5", "own: 5, own: 6", "the key 'own' stands here twice"),
+        ("when: theirs AND", "when: theirs AMD", "unexpected"),
+    ],
+)
+def test_a_file_that_cannot_be_read_hides_no_other_problem(
+    old: str, new: str, expected: str, tmp_path: Path
+) -> None:
+    assert old in UPON
+    path = tmp_path / "policy.yaml"
+    path.write_text(f"extends: nix.yaml\npolicy: 2\n{UPON.replace(old, new)}", "utf-8")
+    with pytest.raises(FileProblems) as raised:
+        load_policy(path)
+    found = [str(item) for item in raised.value.problems]
+    is_unreadable = "twice" in expected
+    assert any("cannot read nix.yaml" in line for line in found) is not is_unreadable
+    assert any(expected in line for line in found), found
+    assert len(found) == 2 - is_unreadable, found
 
 
 def test_somebody_has_to_give_a_name_and_a_rule(tmp_path: Path) -> None:

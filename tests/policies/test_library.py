@@ -35,7 +35,7 @@ def test_every_threshold_but_half_a_year_is_called_a_default(name: str) -> None:
     assert params
     for line in params:
         half_a_year = re.search(r": 180 # ", line)
-        assert half_a_year or re.search(r"# (default|默认值)", line), line
+        assert half_a_year or re.search(r"# (default|默认值|Vorgabe)", line), line
 
 
 @pytest.mark.parametrize(
@@ -45,10 +45,58 @@ def test_no_word_insults(text: str) -> None:
     assert INSULTS.findall(text) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "language", "kinds"),
+    [
+        ("starter", None, ["void", "tier"]),
+        ("starter.zh-CN", "zh-CN", ["void", "tier"]),
+        ("starter.de", "de", ["void", "tier"]),
+        ("b2b-manufacturing@1", None, ["tier", "defect"]),
+        ("b2b-manufacturing.zh-CN@1", "zh-CN", ["tier", "defect"]),
+    ],
+)
+def test_each_edition_loads_in_its_language(
+    name: str, language: str | None, kinds: list[str]
+) -> None:
+    policy = library_policy(name)
+    assert policy.language == language
+    assert [rule.kind for rule in policy.rules] == kinds
+    foreign = {"zh-CN": r"[a-z]{4}", "de": r"[\u4e00-\u9fff]", None: r"[^\x00-\x7f]"}[language]
+    titles = [*(rule.title for rule in policy.rules), *policy.managed_tags]
+    titles += [item.label or item.id for item in policy.protections if not item.built_in]
+    assert not [title for title in titles if re.search(foreign, title)]
+
+
+@pytest.mark.parametrize("name", ["starter.zh-CN", "starter.de"])
+def test_the_starters_decide_alike(name: str) -> None:
+    own, other = library_policy("starter"), library_policy(name)
+    for rule, same in zip(own.rules, other.rules, strict=True):
+        trees = [[condition.tree for condition in item.conditions] for item in (rule, same)]
+        assert trees[0] == trees[1]
+    shares = [(policy.limits.share, policy.limits.count) for policy in (own, other)]
+    assert shares[0] == shares[1]
+    limits = [list(policy.limits.rules.values()) for policy in (own, other)]
+    assert limits[0] == limits[1]
+
+
+def test_an_edition_has_the_names_and_rules_of_the_first() -> None:
+    own, other = (
+        library_policy(name) for name in ("b2b-manufacturing@1", "b2b-manufacturing.zh-CN@1")
+    )
+    assert own.params == other.params
+    assert [item.id for item in own.protections] == [item.id for item in other.protections]
+    for rule, same in zip(own.rules, other.rules, strict=True):
+        assert (rule.id, rule.kind, rule.axis) == (same.id, same.kind, same.axis)
+        assert [item.tree for item in rule.conditions] == [item.tree for item in same.conditions]
+    defined = [next(iter(policy.documents.values())).value["define"] for policy in (own, other)]
+    assert defined[0] == defined[1]
+    assert own.limits == other.limits
+
+
 def test_the_example_of_a_manufacturer_loads_with_all_its_parts() -> None:
     policy = load_policy(EXAMPLE)
     assert policy.warnings == ()
-    assert policy.sources == ("library/b2b-manufacturing@1.yaml", "manufacturer.yaml")
+    assert policy.sources == ("library/b2b-manufacturing.zh-CN@1.yaml", "manufacturer.yaml")
     assert {rule.kind for rule in policy.rules} == {"pool", "task", "void", "defect", "tier"}
     assert policy.managed_tags >= {
         "即将收回",

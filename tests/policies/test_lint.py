@@ -11,6 +11,7 @@ import pytest
 from policies.authoring.lint import lint
 from policies.authoring.signature import sign
 from policies.errors import Problem
+from policies.messages import catalogue
 from policies.moment import SourceState
 from policies.policy import library_names, library_policy, load_policy, parse_policy
 
@@ -411,3 +412,57 @@ def test_of_hundreds_of_exits_only_so_many_pairs_are_compared() -> None:
 
     assert overlaps(30, 100) == 1
     assert overlaps(60, 0) == 0
+
+
+EVERYTHING = """\
+policy: 2
+name: p
+params: {idle: 3}
+define: {idler: open_deals > 7}
+protect:
+  - {id: none, when: region = 'x', from: [cleanout]}
+  - {id: all, when: open_deals > 0, from: [void]}
+rules:
+  - {void: v, reason: no_intent, when: open_deals > 1 AND open_deals >= 0, mark: {tag: v}}
+  - {pool: p, when: open_deals > 2 AND days_since(last_activity_at) > 9, mark: {tag: p}}
+  - {void: w, reason: no_intent, when: days_since(last_followup_at) > 30, mark: {tag: w}}
+  - {task: never, when: open_deals < 0 OR open_deals > 3 AND open_deals < 2}
+  - {task: always, when: open_deals >= 0}
+  - {task: rows, when: "activities_count(365, kind = 'call' AND kind = 'mail') > 3"}
+  - {task: few, when: "rate(orders_count(), returns_count(), min_n: 2) > 1 AND (region = 'a' OR
+      open_deals < 0)"}
+  - {defect: a, axis: conduct, when: "returns_count(365, fault = 'ours') > 3"}
+  - {defect: b, axis: conduct, when: returns_count(365) > 3}
+  - {defect: c, axis: service, when: invoices_overdue > 3}
+  - tier: t
+    bands:
+      - {name: A, when: orders_count() > 3}
+      - {name: B, when: orders_count() > 5}
+      - {name: C, when: else, mark: {tag: c}}
+"""
+
+
+@pytest.mark.parametrize("language", ["zh-CN", "de"])
+def test_findings_are_said_in_each_language_at_the_same_places(language: str) -> None:
+    policy = parse_policy(EVERYTHING, "policy.yaml")
+    signed = sign(policy, "Wang", date(2026, 6, 1))
+    kept = {name: value for name, value in signed.thresholds.items() if name != "idle"}
+    older = replace(signed, hash="0", thresholds={**kept, "p #1": "5"})
+    spoken = []
+    for tongue in ("en", language):
+        found = (
+            *lint(policy, sources={}, language=tongue),
+            *lint(policy, signed=older, untested=["t"], language=tongue),
+            *lint(policy, untested=[rule.id for rule in policy.rules], language=tongue),
+            *lint(policy, untested=["none", "all", *(r.id for r in policy.rules)], language=tongue),
+        )
+        spoken.append(found)
+    english, other = ([(item.line, item.column) for item in found] for found in spoken)
+    assert sorted(english) == sorted(other)
+    words = {key for key in catalogue("en") if key.startswith("lint.") and key.endswith(".fact")}
+    told = {item.message for item in spoken[1]}
+    for key in words:
+        start = catalogue(language)[key].partition("{")[0]
+        assert any(start in text for text in told), key
+    assert not any("{" in text for text in told)
+    assert told.isdisjoint(item.message for item in spoken[0])

@@ -82,6 +82,13 @@ def test_a_policy_without_status_marks_by_tags_alone() -> None:
     assert [(stage.tag, stage.status) for stage in policy.rules[0].stages] == [("作废", None)]
 
 
+def test_a_rule_that_the_policy_has_no_more_has_nobody_in_it() -> None:
+    policy = parse_policy(POLICY)
+    retired = policy.with_retired(["旧规则"]).rule("旧规则")
+    assert (retired.kind, retired.stages, retired.title) == ("retired", (), "旧规则")
+    assert policy.with_retired([]).hash == policy.hash
+
+
 def test_a_protection_is_from_everything_unless_it_says_less() -> None:
     policy = parse_policy(changed(", from: [void]", ""))
     assert policy.protections[0].kinds == {"pool", "void", "cleanout"}
@@ -109,6 +116,33 @@ def test_the_hash_is_that_of_the_meaning() -> None:
     ]
     assert {parse_policy(text).hash for text in same} == {original}
     assert len({parse_policy(text).hash for text in different} | {original}) == 11
+
+
+NUMBERS = """\
+policy: 2
+name: numbers
+params: {few: 2, share: 0.5}
+scores:
+  warm: {terms: [{when: quotes_valid > 2, points: 2}, {of: open_deals * 2, weight: 2}]}
+rules:
+  - task: call
+    when: orders_count(2, amount > 2) > $few AND open_deals / 2 > 2 AND warm >= 2
+      AND rate(open_deals, quotes_valid, min_n 2, else 2) IN (2, 0.5) AND won_deals > -2
+      AND if(open_deals > 2, 2, 0.5) < greatest(2, quotes_valid) AND quotes_valid <> 0
+    mark: {field: {Grade: 2}}
+"""
+
+
+@pytest.mark.parametrize(("old", "new"), [("2", "2.0"), ("0", "0.0"), ("0.5", "0.50")])
+def test_decimals_that_say_nothing_mean_nothing(old: str, new: str) -> None:
+    head, body = NUMBERS.split("name: numbers")
+    written = re.sub(rf"(?<![\w.]){re.escape(old)}(?![\w.])", new, body)
+    assert written != body
+    policy = parse_policy(f"{head}name: numbers{written}")
+    assert policy.hash == parse_policy(NUMBERS).hash
+    assert policy.hash != parse_policy(NUMBERS.replace("quotes_valid > 2", "quotes_valid > 3")).hash
+    (when,) = policy.rule("call").conditions
+    assert when.tree == parse_policy(NUMBERS).rule("call").conditions[0].tree
 
 
 @pytest.mark.parametrize(

@@ -195,7 +195,9 @@ def test_negation_reaches_the_fact(text: str, sentence: str) -> None:
 
 def test_what_is_joined_otherwise_stands_in_brackets() -> None:
     text = "phone_valid AND (email_valid OR NOT (owner_active OR owner_absent)) AND (TRUE AND TRUE)"
-    assert zh(text).startswith("电话有效，且（邮箱有效，或（负责人已离职，且负责人没有休假）），且")
+    assert zh(text).startswith(
+        "电话有效，且（邮箱有效，或（负责人已不在岗（离职或账号停用），且负责人没有休假）），且"
+    )
     assert en("(phone_valid AND email_valid) AND owner_active").count("(") == 0
 
 
@@ -227,12 +229,13 @@ def test_without_markup_nothing_is_bold_and_nothing_escaped() -> None:
 def test_conditions_on_rows_are_told_too() -> None:
     kind, seconds = RowColumn("activities", "kind"), RowColumn("activities", "seconds")
     told = Teller("en")
-    assert told.sentence(Compare("=", kind, Constant("call"))) == "kind is call"
+    assert told.sentence(Compare("=", kind, Constant("call"))) == "kind = call"
     assert (
         told.sentence(OneOf(kind, (Constant("call"), Constant("x")))) == 'kind is one of call, "x"'
     )
     assert told.sentence(Compare(">", seconds, Constant(30))) == "seconds above **30**"
-    assert told.sentence(RowColumn("activities", "burst")).endswith('is "yes"')
+    assert told.sentence(RowColumn("activities", "checked_in")) == "checked in"
+    assert told.sentence(Not(RowColumn("activities", "checked_in"))) == "not checked in"
     late = Compare("<", Today(), RowColumn("deals", "closed_at"))
     assert told.sentence(late) == "today is before closed"
     since = Arithmetic("-", Constant(0), MetricValue("open_deals"), Type.INTEGER)

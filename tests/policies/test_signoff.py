@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -18,10 +19,11 @@ from policies.authoring.signoff import (
     signature_text,
     thresholds,
 )
+from policies.calendar import Calendar
 from policies.errors import FileProblems
 from policies.language.vocabulary import LANGUAGES
 from policies.model import Policy, Rule
-from policies.policy import library_names, library_text, parse_policy
+from policies.policy import library_names, library_text, load_policy, parse_policy
 
 POLICY = """
 policy: 2
@@ -130,7 +132,7 @@ def test_the_chinese_statement_says_it_in_whole_sentences(policy: Policy) -> Non
         "# 华东\\|制造：制度说明",
         "尚未签署",
         "- 公海：找出应收回到公海、交由其他同事跟进的客户。",
-        "- **战略客户**：有标签“战略客户”，或客户分层“分层”为“A”。不适用：公海、作废、终止合作。",
+        "- **战略客户**：有标签“战略客户”，或“分层”的类别为“A”。不适用：公海、作废、终止合作。",
         "- **接手保护期**：现负责人接手日期距今不足 **30** 天。不适用：公海。",
         "本工具自带，不能关闭：",
         "### 超期未成交（公海）",
@@ -158,7 +160,7 @@ def test_the_chinese_statement_says_it_in_whole_sentences(policy: Policy) -> Non
         "| no_deal_days | **90** | 现负责人接手日期距今至少 **90** 天（no_deal_days） | 默认值",
         "| strict | **true** | 参数 | 默认值，待签署 |",
         "| 接手保护期 #1 | **30** | 现负责人接手日期距今不足 **30** 天 |",
-        "- 客户回应：发起方 = 客户 且 时长（秒） >= **60**。",
+        "- 客户回应：发起方为客户，且时长（秒）不低于 **60**。",
         "- 以下期间不处理客户：春节前 5 天至后 7 天；季末前 5 天至当天；2026-12-24 至 2027-01-06。",
         "- 汇率：1 EUR = 7.8 CNY（自 2026-01-01 起）。",
         "- 同一集团成员的应收单、订单合并计算。",
@@ -216,7 +218,7 @@ def test_a_pool_without_pools_and_a_calendar_without_freezes_are_told() -> None:
         "  - pool: back\n    mark: {tag: b}\n    when: phone_valid\n  - task: call",
     )
     page = render_signoff(parse_policy(text, "policy.yaml"), "de", signed=None)
-    assert "Feiertagen von DE-BY" in page
+    assert "Feiertagen von Bayern" in page
     assert "### back (gemeinsamer Pool)" in page
     assert "Kurse:" not in page
     pools = "pools: {all: {when: else}}\n"
@@ -329,3 +331,118 @@ def test_a_broken_signature_is_refused_with_its_place(old: str, new: str, messag
         read_signature(GOOD.replace(old, new))
     assert message in str(error.value)
     assert "highseas policy signoff" in error.value.hint
+
+
+SCORED = """
+policy: 2
+name: scored
+params: {reach: 70, window: 30, rate: 0.6}
+scores:
+  合作意愿:
+    terms:
+      - {when: days_since(last_response_at) < 90, points: 40}
+      - {when: "NOT owner_active", points: -2.5}
+      - {of: open_deals + won_deals, weight: 10}
+  single: {terms: [{of: quotes_valid, weight: 2}]}
+calendar: {holidays: DE-BY}
+protect:
+  - {id: keen, when: 合作意愿 >= $reach}
+  - {id: graded, when: tier = 'A', from: [pool]}
+rules:
+  - tier: grade
+    label: tier
+    bands:
+      - {name: A, when: single > 4 AND on_time_rate(1000) < $rate}
+      - {name: B, when: days_since(created_at) < $window}
+      - {name: C, when: else}
+  - {task: call, when: 合作意愿 < 5 AND orders_count($window) > 2}
+"""
+
+
+def test_a_score_is_told_once_and_named_where_it_is_used() -> None:
+    scored = parse_policy(SCORED, "policy.yaml")
+    page = render_signoff(scored, "zh-CN", signed=None)
+    for fragment in (
+        "## 得分",
+        "- **合作意愿**\n"
+        "  - 若客户最近回应（从未有过则取创建日期）距今不足 **90** 天，计 **40** 分。\n"
+        "  - 若负责人已不在岗（离职或账号停用），计 **-2.5** 分。\n"
+        "  - （进行中商机 + 赢单商机） \xd7 **10**。\n"
+        "- **single**\n"
+        "  - 有效期内报价 \xd7 **2**。\n",
+        "- **keen**：得分“合作意愿”不低于 **70**（reach）。",
+        "- **graded**：“tier”的类别为“A”。",
+        "得分“single”大于 **4**，且近 **1,000** 天按时付款率",
+        "得分“合作意愿”低于 **5**",
+        "工作日按德国巴伐利亚州的法定节假日",
+        "| 合作意愿 #2 | **40** | 若客户最近回应（从未有过则取创建日期）距今不足 **90** 天，计",
+    ):
+        assert fragment in page
+    english = render_signoff(scored, "en", signed=None)
+    assert "### tier\n" in english
+    assert "its owner is no longer active (left, or the account is closed)" in english
+    assert "the public holidays of Bavaria (Germany)" in english
+
+
+def test_each_threshold_says_the_smallest_condition_that_it_decides() -> None:
+    scored = parse_policy(SCORED, "policy.yaml")
+    page = render_signoff(scored, "de", signed=None)
+    assert "| rate | **0,6** | Anteil pünktlich bezahlter Rechnungen in **1.000** Tagen" in page
+    assert "| window | **30** | Anlage des Kunden vor weniger als **30** Tagen (window) |" in page
+    assert "| 合作意愿 #3 | **-2,5** | **-2,5** Punkte, wenn gilt: " in page
+    signed = sign(parse_policy(SCORED.replace("0.6", "0.55")), "Li", date(2026, 11, 22))
+    texts = [difference_text(item, "de") for item in differences(scored, signed)]
+    assert any("0,55" in text and "0,6" in text for text in texts)
+    assert "0,55" in render_signoff(scored, "de", signed=signed)
+    found = {item.name: item.value for item in thresholds(scored)}
+    assert found == {
+        "reach": "70",
+        "window": "30",
+        "rate": "0.6",
+        "合作意愿 #1": "90",
+        "合作意愿 #2": "40",
+        "合作意愿 #3": "-2.5",
+        "合作意愿 #4": "10",
+        "single #1": "2",
+        "grade #1": "4",
+        "grade #2": "1000",
+        "grade #3": "1000",
+        "call #1": "5",
+        "call #2": "2",
+    }
+
+
+def test_a_parameter_of_a_library_that_decides_nothing_is_not_signed(tmp_path: Path) -> None:
+    base = (
+        "policy: 2\nname: base\n"
+        "params: {shown: 3, window: 40, written: 9, pool_days: 8, unused: 7}\n"
+        "define: {old: days_since(created_at) > $unused, many: orders_count($window) > 1}\n"
+        "rules:\n- {task: t, when: open_deals > $shown OR many, mark: {field: {A: $written}}}\n"
+        "- {pool: p, when: open_deals = 0, mark: {tag: p}}\n"
+        "pools: {North: {when: orders_count($pool_days) > 0}, Rest: {when: else}}\n"
+    )
+    (tmp_path / "base.yaml").write_text(base, "utf-8")
+    path = tmp_path / "policy.yaml"
+    path.write_text("policy: 2\nextends: base.yaml\nparams: {own: 1}\n", "utf-8")
+    policy = load_policy(path)
+    named = {item.name: item for item in thresholds(policy)}
+    assert set(named) >= {"shown", "window", "written", "pool_days", "own"}
+    assert "unused" not in named
+    assert (named["written"].clause, named["own"].clause) == (None, None)
+    page = render_signoff(policy, "en", signed=None)
+    assert "| window | **40** | more than **1** orders in **40** days |" in page
+    bare = replace(policy, documents={})
+    assert "unused" in {item.name for item in thresholds(bare)}
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [("CN", "China"), ("DE-NW", "North Rhine-Westphalia"), ("CN-HK", "CN-HK"), ("US-CA", "United")],
+)
+def test_a_country_is_named_where_its_name_is_known(code: str, told: str) -> None:
+    small = parse_policy(PLAIN, "policy.yaml")
+    page = render_signoff(replace(small, calendar=Calendar(code)), "en", signed=None)
+    (line,) = [line for line in page.splitlines() if "public holidays of" in line]
+    assert told in line
+    page = render_signoff(replace(small, calendar=Calendar("XX-Y")), "en", signed=None)
+    assert "public holidays of XX-Y;" in page

@@ -1,0 +1,130 @@
+"""What a description says its API has and can do, in the words of the port. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+from adapters.rest.batches import Operation, kinds, rows_of
+from adapters.rest.description import Description
+from adapters.rest.object_description import ObjectForm, Read
+from adapters.rest.write_description import NoteField, NoteRecords, TagLinks, Writes
+from connector.models import PrimitiveKind
+from connector.ports import (
+    Capabilities,
+    FieldInfo,
+    NoteLookup,
+    ObjectInfo,
+    Schema,
+    WriteLimit,
+)
+
+_SETTLE_MARGIN_SECONDS = 30.0
+_READ_BATCH = 100  # where nothing is written, nothing is read either
+_SURENESS = (NoteLookup.NONE, NoteLookup.LAGGING, NoteLookup.CONSISTENT)
+_TAGS = frozenset({PrimitiveKind.ADD_TAG, PrimitiveKind.REMOVE_TAG})
+
+T = TypeVar("T", int, float)
+
+
+def describe(description: Description) -> Schema:
+    """Objects with the fields that the description lists; what all writable objects can do."""
+    objects = {
+        name: _object(name, form, writable=_has_update(description.writes.get(name)))
+        for name, form in description.objects.items()
+    }
+    return Schema(objects, _capabilities(description))
+
+
+def conditional(description: Description, name: str) -> bool:
+    """Whether a write to this object can be refused when the record has moved."""
+    writes, form = description.writes.get(name), description.objects[name]
+    has_version = form.version or form.version_header or form.modified
+    return writes is not None and writes.locking is not None and has_version is not None
+
+
+def _has_update(writes: Writes | None) -> bool:
+    return writes is not None and writes.update is not None
+
+
+def _object(name: str, form: ObjectForm, *, writable: bool) -> ObjectInfo:
+    fields = tuple(
+        FieldInfo(key, each.type, each.label, each.writable and writable, each.options)
+        for key, each in form.fields.items()
+    )
+    if form.id not in form.fields:
+        fields = (FieldInfo(form.id, "text"), *fields)
+    changes = form.changes
+    told = (changes.tombstone if changes else None) or form.deleted or form.sweep
+    return ObjectInfo(
+        name,
+        form.label or name,
+        fields,
+        incremental=changes is not None,
+        deletions=told is not None,
+        reconcile_days=changes.reconcile_days if changes else None,
+    )
+
+
+def _capabilities(description: Description) -> Capabilities:
+    settle = description.pacing.timeout_seconds + _SETTLE_MARGIN_SECONDS
+    every = list(description.writes.values())
+    if not every:
+        return Capabilities({}, _READ_BATCH, settle)
+    writes = _limits(every)
+    notes = [each.notes for each in every]
+    records = [each for each in notes if isinstance(each, NoteRecords)]
+    has_notes = PrimitiveKind.PUT_NOTE in writes
+    return Capabilities(
+        writes=writes,
+        read_batch=min(_read_batch(description.objects[n].read) for n in description.writes),
+        settle_seconds=max(each.settle_seconds or settle for each in every),
+        tag_length=_least(every, lambda each: each.tag_length),
+        tags_per_record=_least(every, lambda each: each.tags_per_record),
+        note_length=min(each.length for each in notes if isinstance(each, NoteRecords | NoteField))
+        if has_notes
+        else None,
+        note_lookup=_weakest(each.lookup for each in records) if has_notes else NoteLookup.NONE,
+        note_lag_seconds=max((each.lag_seconds for each in records), default=0.0),
+        conditional_writes=all(conditional(description, name) for name in description.writes),
+    )
+
+
+def _limits(every: list[Writes]) -> dict[PrimitiveKind, WriteLimit]:
+    """Of several writable objects the lesser: a policy does not say which one it means."""
+    shared = [kind for kind in kinds(every[0]) if all(kind in set(kinds(w)) for w in every)]
+    quiet = all(each.quiet for each in every)
+    return {kind: _limit(kind, every, quiet=quiet) for kind in shared}
+
+
+def _limit(kind: PrimitiveKind, every: list[Writes], *, quiet: bool) -> WriteLimit:
+    rows = min(rows_of(each, _operation(kind, each)) for each in every)
+    return WriteLimit(batch=rows, cost_rows=rows, quiet=quiet)
+
+
+def _operation(kind: PrimitiveKind, writes: Writes) -> Operation:
+    if kind in _TAGS:
+        return Operation.LINK_TAG if isinstance(writes.tags, TagLinks) else Operation.UPDATE
+    if kind in {PrimitiveKind.SET_FIELD, PrimitiveKind.CHANGE_OWNER}:
+        return Operation.UPDATE
+    if isinstance(writes.notes, NoteField):
+        return Operation.UPDATE
+    is_new = kind is PrimitiveKind.PUT_NOTE
+    return Operation.CREATE_NOTES if is_new else Operation.DELETE_NOTE
+
+
+def _read_batch(read: Read | None) -> int:
+    return read.batch if read is not None and read.many is not None else 1
+
+
+def _weakest(lookups: Iterable[NoteLookup]) -> NoteLookup:
+    """A note in a field is seen as surely as the record itself."""
+    return min(lookups, key=_SURENESS.index, default=NoteLookup.CONSISTENT)
+
+
+def _least(every: Iterable[Writes], limit: Callable[[Writes], int | None]) -> int | None:
+    return min(_told(limit(each) for each in every), default=None)
+
+
+def _told(limits: Iterable[int | None]) -> Iterator[int]:
+    return (each for each in limits if each is not None)

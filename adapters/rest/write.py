@@ -1,0 +1,176 @@
+"""Sending a batch, once: updates of records, one by one or several in a call, and links of tags."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from adapters.calls import Call
+from adapters.rest.api import Api
+from adapters.rest.batches import Operation
+from adapters.rest.call_description import CallForm
+from adapters.rest.paths import MISSING
+from adapters.rest.read import Reader
+from adapters.rest.scalars import overlay
+from adapters.rest.sending import Told, ask, ask_many, one_by_one
+from adapters.rest.templates import render
+from adapters.rest.updates import Composer, Update, item_has_version, needs_look, repeat_key
+from adapters.rest.write_description import TagLinks, Writes
+from adapters.rest.write_description import Update as UpdateForm
+from adapters.rest.write_notes import NoteWriter
+from adapters.settling import RECORD_GONE, settle_by_reading
+from connector.errors import ConfigurationError, RemoteError
+from connector.models import Outcome, OutcomeStatus, Primitive, PrimitiveKind, Ref
+from connector.ports import Batch
+
+_GONE = Told(OutcomeStatus.REFUSED, RECORD_GONE)
+
+
+class Writer:
+    """Writes through one API. `reader` looks at records just before, and shares its catalogues."""
+
+    def __init__(self, api: Api, reader: Reader) -> None:
+        self._api = api
+        self._reader = reader
+        self._composer = Composer(api, reader)
+        self._notes = NoteWriter(api, reader)
+
+    def send(self, batch: Batch) -> list[Outcome]:
+        """An error that leaves here means that nothing of the batch arrived."""
+        operation = Operation(batch.operation)
+        if operation is Operation.UPDATE:
+            outcomes = self._update(batch.primitives, batch.versions)
+        elif operation is Operation.LINK_TAG:
+            outcomes = one_by_one(batch.primitives, lambda each: (each,), self._link)
+        else:
+            outcomes = self._notes.send(operation, batch.primitives)
+        return [outcomes[primitive.key] for primitive in batch.primitives]
+
+    # Updates.
+
+    def _update(
+        self, primitives: Sequence[Primitive], versions: Mapping[str, str]
+    ) -> dict[str, Outcome]:
+        by_ref: dict[Ref, list[Primitive]] = {}
+        for primitive in primitives:
+            by_ref.setdefault(primitive.ref, []).append(primitive)
+        looked = [
+            ref
+            for ref, members in by_ref.items()
+            if needs_look(self._writes(ref), members, versions)
+        ]
+        live = self._reader.records(looked)
+        outcomes: dict[str, Outcome] = {}
+        updates: list[Update] = []
+        for ref, members in by_ref.items():
+            if ref in looked and ref not in live:
+                outcomes |= _GONE.outcomes(members)
+                continue
+            update = self._composer.compose(ref, members, live.get(ref), versions.get(str(ref)))
+            outcomes |= update.outcomes
+            if update.parts:
+                updates.append(update)
+        return outcomes | self._ship(updates)
+
+    def _ship(self, updates: Sequence[Update]) -> dict[str, Outcome]:
+        """Together where the API takes several, and each by itself otherwise."""
+        if not updates:
+            return {}
+        writes = self._writes(updates[0].ref)
+        bare = item_has_version(writes)
+        together = [each for each in updates if each.version is not None or not bare]
+        alone = [[each] for each in updates if each.version is None and bare]
+        if writes.batch is None:
+            together, alone = [], [[each] for each in updates]
+        groups = [together, *alone] if together else alone
+        return one_by_one(groups, _primitives_of, self._group)
+
+    def _group(self, updates: Sequence[Update]) -> dict[str, Outcome]:
+        form = self._writes(updates[0].ref).batch
+        if form is None or len(updates) == 1:
+            return self._single(updates[0])
+        items = [render(form.item, self._names(each)) for each in updates]
+        call = self._api.call(form, self._api.names(items=items), writes=True)
+        told = ask_many(self._api, call, (form.results, form.result), len(updates))
+        if all(each.whole for each in told):
+            # One row may have spoilt it for all; nothing of a refused call was written.
+            return one_by_one(updates, lambda each: each.primitives, self._single)
+        outcomes: dict[str, Outcome] = {}
+        for update, each in zip(updates, told, strict=True):
+            outcomes |= update.told(each)
+        return outcomes
+
+    def _single(self, update: Update) -> dict[str, Outcome]:
+        writes = self._writes(update.ref)
+        form = writes.update
+        if form is None:
+            raise ConfigurationError(
+                f"{self._api.description.name} does not say how records are updated",
+                "add `update` to `writes` of the description",
+            )
+        return update.told(ask(self._api, self._update_call(writes, form, update), form.done))
+
+    def _update_call(self, writes: Writes, form: UpdateForm, update: Update) -> Call:
+        """With the version where the server wants to see it, if there is one."""
+        names = self._names(update)
+        lock = writes.locking if update.version is not None else None
+        if lock is None:
+            return self._api.call(form, names, writes=True)
+        locked: CallForm = form.model_copy(update={"headers": {**form.headers, **lock.headers}})
+        if lock.json_body is not None:
+            # Filled once: what a value holds is never taken for a template.
+            body = overlay(render(form.json_body, names), render(lock.json_body, names))
+            names = {**names, "body": body}
+            locked = locked.model_copy(update={"json_body": "{{ body }}"})
+        return self._api.call(locked, names, writes=True)
+
+    def _names(self, update: Update) -> dict[str, object]:
+        return self._api.names(
+            id=update.ref.id, ref=str(update.ref), fields=update.fields, version=update.version
+        )
+
+    # Links.
+
+    def _link(self, primitive: Primitive) -> dict[str, Outcome]:
+        writes = self._writes(primitive.ref)
+        form = writes.tags
+        if not isinstance(form, TagLinks):
+            raise ConfigurationError(
+                f"{self._api.description.name} links no tags to records",
+                "the plan was made with another description: make a new one",
+            )
+        is_wanted = primitive.kind is PrimitiveKind.ADD_TAG
+        identifier, told = self._tag_id(writes, primitive)
+        if identifier is MISSING:
+            return told.outcomes([primitive])
+        names = self._api.names(id=primitive.ref.id, tag=primitive.target, tag_id=identifier)
+        call = self._api.call(form.add if is_wanted else form.remove, names, writes=True)
+        told = ask(self._api, call)
+        if told.is_gone or told.status is OutcomeStatus.CONFLICT:
+            return self._looked_up(primitive, told)
+        return told.outcomes([primitive])
+
+    def _tag_id(self, writes: Writes, primitive: Primitive) -> tuple[object, Told]:
+        """MISSING with what is to be told. A tag that is in no catalogue is at no record either."""
+        catalogue = self._reader.catalogues.get(primitive.ref.object)
+        if catalogue is None:
+            return None, Told(OutcomeStatus.DONE)
+        if primitive.kind is PrimitiveKind.REMOVE_TAG:
+            return catalogue.find(primitive.target), Told(OutcomeStatus.DONE)
+        return catalogue.find_or_make(primitive.target, repeat_key(writes, primitive))
+
+    def _looked_up(self, primitive: Primitive, told: Told) -> dict[str, Outcome]:
+        """ "Not there" may be the record or the link, "there already" is as good as done."""
+        batch = Batch(Operation.LINK_TAG.value, (primitive,))
+        try:
+            (settled,) = settle_by_reading(self._reader.read, batch)
+        except RemoteError:  # it is not that nothing was sent
+            return told.outcomes([primitive])
+        shown = settled.status in {OutcomeStatus.DONE, OutcomeStatus.REFUSED}
+        return {primitive.key: settled} if shown else told.outcomes([primitive])
+
+    def _writes(self, ref: Ref) -> Writes:
+        return self._api.description.writes[ref.object]
+
+
+def _primitives_of(updates: Iterable[Update]) -> list[Primitive]:
+    return [primitive for update in updates for primitive in update.primitives]
