@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import io
-import json
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
-import cli
 from adapters.sandbox.demo_data import load_demo
 from adapters.sandbox.zoho import Behaviour, Credentials, Faults, Store, ZohoSandbox
 from connector.workspace_files import NewWorkspace, create_workspace
+from tests.command_line import Answer, run
 
 CREDENTIALS = {
     name: value
@@ -46,19 +42,6 @@ limits: {share: 20%}
 
 
 @dataclass
-class Answer:
-    """What a command printed, and its exit code."""
-
-    code: int
-    out: str
-    err: str
-
-    def json(self) -> dict[str, Any]:
-        loaded: dict[str, Any] = json.loads(self.out)
-        return loaded
-
-
-@dataclass
 class Client:
     """A workspace on a sandbox CRM, driven through the command line."""
 
@@ -68,20 +51,7 @@ class Client:
     extra: dict[str, Any] = field(default_factory=dict)
 
     def run(self, *arguments: str) -> Answer:
-        out, err = io.StringIO(), io.StringIO()
-        argv = ["highseas", "-C", str(self.folder), *arguments]
-        with (
-            mock.patch.object(sys, "argv", argv),
-            contextlib.redirect_stdout(out),
-            contextlib.redirect_stderr(err),
-        ):
-            try:
-                cli.main()
-            except SystemExit as leaving:
-                code = leaving.code if isinstance(leaving.code, int) else 1
-            else:
-                code = 0
-        return Answer(code, out.getvalue(), err.getvalue())
+        return run(self.folder, *arguments)
 
     def ok(self, *arguments: str) -> dict[str, Any]:
         """Run with --json and demand success."""

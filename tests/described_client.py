@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import yaml
 
-import cli
-
-
-@dataclass
-class Answer:
-    """What a command printed, and its exit code."""
-
-    code: int
-    out: str
-    err: str
-
-    def json(self) -> dict[str, Any]:
-        loaded: dict[str, Any] = json.loads(self.out)
-        return loaded
+from tests.command_line import Answer, run
 
 
 @dataclass(frozen=True)
@@ -36,20 +18,7 @@ class DescribedClient:
     folder: Path
 
     def run(self, *arguments: str) -> Answer:
-        out, err = io.StringIO(), io.StringIO()
-        argv = ["highseas", "-C", str(self.folder), *arguments]
-        with (
-            mock.patch.object(sys, "argv", argv),
-            contextlib.redirect_stdout(out),
-            contextlib.redirect_stderr(err),
-        ):
-            try:
-                cli.main()
-            except SystemExit as leaving:
-                code = leaving.code if isinstance(leaving.code, int) else 1
-            else:
-                code = 0
-        return Answer(code, out.getvalue(), err.getvalue())
+        return run(self.folder, *arguments)
 
     def done(self, *arguments: str, code: int = 0) -> dict[str, Any]:
         """Run with --json and demand this exit code."""

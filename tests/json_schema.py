@@ -30,6 +30,7 @@ _BOUNDS: Mapping[str, Callable[[Any, Any], bool]] = {
     "maxLength": lambda value, bound: len(value) <= bound,
     "minItems": lambda value, bound: len(value) >= bound,
     "maxItems": lambda value, bound: len(value) <= bound,
+    "minProperties": lambda value, bound: len(value) >= bound,
     "pattern": lambda value, bound: re.search(bound, value) is not None,
     "const": lambda value, bound: value == bound,
     "enum": lambda value, bound: value in bound,

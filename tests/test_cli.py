@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import requests
 
-from adapters import default_mapping
+from adapters import fixed_mapping
 from adapters.sandbox.zoho import Store, ZohoSandbox
 from connector.workspace import load_workspace
 from policies.policy import load_policy
@@ -61,7 +61,7 @@ def listed(client: Client, *path: str) -> list[str]:
 
 def test_every_command_says_what_it_does(nobody: Client) -> None:
     found = list(commands(nobody))
-    assert len(found) == 18
+    assert len(found) == 19
     for command in found:
         answer = nobody.run(*command, "--help")
         assert answer.code == 0
@@ -352,7 +352,7 @@ def test_a_question_that_is_answered_with_no_writes_nothing(client: Client) -> N
 
 def test_a_pull_names_the_record_and_the_field_of_a_problem(tmp_path: Path) -> None:
     with sandbox_client(tmp_path, customers=60) as client:
-        mapping = default_mapping("zoho").replace("amount: Grand_Total", "amount: Status")
+        mapping = fixed_mapping("zoho").replace("amount: Grand_Total", "amount: Status")
         (client.folder / "mapping.yaml").write_text(mapping, encoding="utf-8")
         path = client.folder / "highseas.yaml"
         path.write_text(path.read_text("utf-8") + "mapping: mapping.yaml\n", "utf-8")

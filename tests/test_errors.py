@@ -17,7 +17,8 @@ from connector.lock import workspace_lock
 from connector.sync import open_journal
 from connector.warehouse import Warehouse
 from connector.workspace import load_workspace
-from tests.crm_sandbox import CREDENTIALS, POLICY, Answer, Client, sandbox_client
+from tests.command_line import Answer
+from tests.crm_sandbox import CREDENTIALS, POLICY, Client, sandbox_client
 
 CUSTOMERS = 110  # enough for a cap by share to say something
 TIMEOUT_SECONDS = 2

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from adapters import default_mapping
+from adapters import fixed_mapping
 from adapters.sandbox.zoho import Behaviour, Fault
 from adapters.zoho import ZohoAdapter, read_settings
 from connector.apply import ApplyReport
@@ -92,7 +92,7 @@ def session(client: Client, own_time: Time) -> Iterator[tuple[Context, Journal]]
         clock=own_time.clock,
         sleep=own_time.sleep,
     )
-    mapping = default_mapping("zoho")
+    mapping = fixed_mapping("zoho")
     context = Context(workspace, adapter, own_time.now, own_time.sleep, mapping=mapping)
     with running(context, "test") as journal:
         yield context, journal

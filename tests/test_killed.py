@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters import default_mapping, open_adapter
+from adapters import fixed_mapping, open_adapter
 from connector.apply import ApplyReport
 from connector.sync import Context, open_journal, run_apply, running
 from connector.workspace import load_workspace
@@ -71,7 +71,7 @@ def go_on(client: Client, plan: str) -> ApplyReport:
         open_adapter(workspace),
         now=lambda: datetime.now(UTC) + LATER,
         sleep=_never,
-        mapping=default_mapping("zoho"),
+        mapping=fixed_mapping("zoho"),
     )
     with running(context, "apply") as journal:
         return run_apply(context, journal, plan, approver="test", how="test")

@@ -15,7 +15,8 @@ from policies.authoring.metric_docs import metrics_page
 from policies.library import library_names, library_text
 from policies.messages import language_names, message
 from policies.yaml_source import read_yaml
-from tests.crm_sandbox import Answer, Client, sandbox_client
+from tests.command_line import Answer
+from tests.crm_sandbox import Client, sandbox_client
 from tests.json_schema import is_valid
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "docs" / "examples" / "manufacturer.yaml"

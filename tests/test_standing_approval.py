@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.crm_sandbox import Answer, Client, sandbox_client
+from tests.command_line import Answer
+from tests.crm_sandbox import Client, sandbox_client
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,7 @@ class Seen:
     query: dict[str, str]
     headers: dict[str, str]
     body: bytes
+    pairs: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def json(self) -> Any:
@@ -39,7 +40,7 @@ class Said:
 
     status: int = 200
     body: Any = b""
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, Any] = field(default_factory=dict)
     lost: bool = False
     cut: bool = False
 
@@ -115,6 +116,7 @@ class _Handler(BaseHTTPRequestHandler):
             dict(parse_qsl(parts.query)),
             dict(self.headers),
             self.rfile.read(size),
+            parse_qsl(parts.query),
         )
         said = self.server.wire.take(seen)
         if said.lost:
@@ -122,7 +124,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.send_response_only(said.status)
         for name, value in said.headers.items():
-            self.send_header(name, value)
+            for line in value if isinstance(value, list) else [value]:
+                self.send_header(name, line)
         if said.status not in {204, 304}:
             self.send_header("Content-Length", str(len(said.raw) + (100 if said.cut else 0)))
         self.end_headers()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from adapters import auth
+from adapters import tokens
 from adapters.auth import Credentials, RefreshTokenSource, TokenPolicy
 from adapters.calls import Call
 from adapters.http import Timing
@@ -251,7 +251,7 @@ def test_what_never_changes_is_learnt_once(wire: Any, source_of: Any) -> None:
 def test_a_refresh_that_hangs_elsewhere_is_said(
     wire: Any, source_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(auth, "_LOCK_SECONDS", 0.05)
+    monkeypatch.setattr(tokens, "_LOCK_SECONDS", 0.05)
     granted(wire)
     source = source_of()
     (tmp_path / "tokens").mkdir(exist_ok=True)

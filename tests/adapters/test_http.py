@@ -145,7 +145,14 @@ def test_total_time_ends_the_retries_before_the_attempts_do(
 
 @pytest.mark.parametrize(
     ("text", "waited"),
-    [("7", 7.0), ("9999", 120.0), ("soon", 2.0), (formatdate(1_790_000_030), 30.0)],
+    [
+        ("7", 7.0),
+        ("9999", 120.0),
+        ("soon", 2.0),
+        (formatdate(1_790_000_030), 30.0),
+        (formatdate(1_780_000_000), 2.0),
+        ("Mon, 01 Jan 9999999 00:00:00 GMT", 2.0),
+    ],
 )
 def test_retry_after_is_honoured_and_capped(
     text: str, waited: float, wire: Any, client_of: Any, fake_time: Any
@@ -230,6 +237,35 @@ def test_no_redirect_is_followed(status: int, wire: Any, other_wire: Any, client
         client_of(wire.url, Keys(0)).send(READ)
     assert other_wire.seen == []
     assert len(wire.seen) == 1
+
+
+@pytest.mark.parametrize("status", [302, 303])
+def test_a_write_that_is_sent_elsewhere_may_have_been_taken(
+    status: int, wire: Any, client_of: Any
+) -> None:
+    wire.say(status, headers={"Location": "/things/7"})
+    with pytest.raises(AmbiguousWrite):
+        client_of(wire.url).send(WRITE)
+    assert len(wire.seen) == 1
+
+
+@pytest.mark.parametrize("path", [".evil.example/x", "@evil.example/x", ":99/x", "things"])
+def test_a_path_never_becomes_part_of_the_host(path: str, wire: Any, client_of: Any) -> None:
+    wire.say(200)
+    client_of(wire.url, Keys(0)).send(Call("GET", path))
+    assert wire.seen[0].path == f"/{path}"
+
+
+def test_a_parameter_may_be_repeated(wire: Any, client_of: Any) -> None:
+    wire.say(200)
+    answer = client_of(wire.url).send(Call("GET", "/things", {"f": ["id", "name"], "s": "2"}))
+    assert answer.status == 200
+    assert wire.seen[0].pairs == [("f", "id"), ("f", "name"), ("s", "2")]
+
+
+def test_what_is_said_of_a_call_holds_no_query_and_may_hide_its_path() -> None:
+    assert str(Call("GET", "/things?token=4711")) == "GET /things"
+    assert str(Call("GET", "/hook/4711/things", shown="/things")) == "GET /things"
 
 
 def test_an_endless_answer_is_cut(wire: Any, client_of: Any) -> None:

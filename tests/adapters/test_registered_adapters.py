@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from adapters import adapter_names, default_mapping
+from adapters import BUILT_IN, adapter_list, adapter_names, default_mapping
 from connector.errors import ConfigurationError
+from connector.workspace import Workspace, WorkspaceFile
 
 
 def install(folder: Path, distribution: str, name: str) -> None:
@@ -17,7 +18,9 @@ def install(folder: Path, distribution: str, name: str) -> None:
     (folder / module / "__init__.py").write_text("def open_adapter(workspace): ...\n")
     info = folder / f"{module}-1.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1\n")
+    (info / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1\nSummary: speaks {name}\n"
+    )
     (info / "entry_points.txt").write_text(f"[highseas.adapters]\n{name} = {module}:open_adapter\n")
 
 
@@ -27,13 +30,32 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def workspace(folder: Path, adapter: str) -> Workspace:
+    crm = {"workspace": 1, "name": "acme", "timezone": "UTC", "crm": {"adapter": adapter}}
+    return Workspace(folder, WorkspaceFile.model_validate(crm))
+
+
 def test_another_distribution_adds_its_adapter(site: Path) -> None:
     install(site, "mycrm-highseas", "mycrm")
-    assert adapter_names() == ("mycrm", "zoho")
+    assert set(adapter_names()) == {*BUILT_IN, "mycrm"}
     with pytest.raises(ConfigurationError, match="no mapping of its own"):
-        default_mapping("mycrm")
+        default_mapping(workspace(site, "mycrm"))
     (site / "mycrm_highseas" / "mapping.yaml").write_text("mapping: 1\n")
-    assert default_mapping("mycrm") == "mapping: 1\n"
+    assert default_mapping(workspace(site, "mycrm")) == "mapping: 1\n"
+
+
+def test_another_distribution_may_make_its_mapping_for_each_workspace(site: Path) -> None:
+    install(site, "made-highseas", "made")
+    code = "def default_mapping(workspace): return workspace.name\n"
+    (site / "made_highseas" / "__init__.py").write_text(code)
+    assert default_mapping(workspace(site, "made")) == "acme"
+
+
+def test_the_list_names_the_distribution_and_does_not_load_it(site: Path) -> None:
+    install(site, "lazy-highseas", "lazy")
+    (site / "lazy_highseas" / "__init__.py").write_text("raise AssertionError\n")
+    [found] = [each for each in adapter_list() if each.name == "lazy"]
+    assert (found.title, found.origin) == ("speaks lazy", "lazy-highseas 1")
 
 
 def test_two_adapters_of_one_name_are_refused(site: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from adapters import default_mapping, open_adapter
+from adapters import fixed_mapping, open_adapter
 from adapters.demo_mapping import INVOICES, demo_mapping
 from adapters.sandbox.demo_data import load_demo
 from adapters.sandbox.zoho import CATALOGUE, Behaviour, Credentials, NewUser, Quirks, Store
@@ -65,7 +65,7 @@ class Company:
                 self.workspace,
                 adapter,
                 self.warehouse,
-                mapping=mapping or default_mapping("zoho"),
+                mapping=mapping or fixed_mapping("zoho"),
                 now=self._now,
                 needs=needs or Needs(),
             )
@@ -354,7 +354,7 @@ def test_invoices_with_fields_of_the_company_are_read_whole(company: Company) ->
     company.insert("Invoices", Subject="I", **given, Paid_On="2026-04-02", Disputed=True)
     company.insert("Invoices", Subject="I", **{**given, "Invoice_Number": "R2"})
     company.insert("Invoices", Subject="I", **given, Status="Cancelled")
-    company.pull(default_mapping("zoho") + INVOICES)
+    company.pull(fixed_mapping("zoho") + INVOICES)
     found = company.rows(
         "SELECT number, CAST(due_on AS VARCHAR), settled_at, disputed, milestone, "
         "CAST(amount AS VARCHAR) FROM invoices ORDER BY number"
@@ -387,7 +387,7 @@ def test_what_the_docs_add_to_the_mapping_can_be_added() -> None:
     page = (Path(__file__).parents[2] / "docs" / "zoho.md").read_text(encoding="utf-8")
     blocks = [part for part in page.split("```yaml\n")[1:] if not part.startswith("crm:")]
     added = "".join(part.split("```")[0] for part in blocks)
-    text = default_mapping("zoho") + added
+    text = fixed_mapping("zoho") + added
     compiled = compile_mapping(text, "mapping.yaml", zone="UTC", status_field=None)
     assert {"Invoices", "Contracts1"} < set(compiled.shapes)
 

@@ -15,14 +15,15 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, create_mock_engine, select
-from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateTable
 
 from connector import journal_intents
 from connector.errors import ConfigurationError, HighseasError, RefusedError
-from connector.journal import Journal, _driver_rows
+from connector.journal import Journal
+from connector.journal_bulk import GROUP, NAMES, driver_calls
 from connector.journal_model import Claim, Sending
-from connector.journal_schema import REVISION, _listen, metadata, plan_rows
+from connector.journal_schema import REVISION, _listen, metadata
 from connector.models import Outcome, OutcomeStatus, StepKind
 from connector.plan_model import PlanRow, RowStatus
 from tests.connector.journal_world import Desk, field, note, rule_count, tag
@@ -77,10 +78,19 @@ def test_another_database_gets_no_sqlite_set_up() -> None:
 
 
 def test_bulk_rows_take_the_form_of_the_drivers_placeholders() -> None:
-    names = [column.name for column in plan_rows.columns]
-    record = {name: name for name in names}
-    named = plan_rows.insert().compile(dialect=postgresql.dialect(), column_keys=names)
-    assert _driver_rows(named, [record]) == [record]
+    record = tuple(NAMES)
+    ((statement, values),) = driver_calls(postgresql.dialect(), [record])
+    assert values == [{name: name for name in NAMES}]
+    assert all(f"%({name})s" in statement for name in NAMES)
+
+
+@pytest.mark.parametrize(("rows", "sizes"), [(1, [1]), (GROUP, [1]), (2 * GROUP + 3, [2, 3])])
+def test_bulk_rows_by_position_go_many_a_statement(rows: int, sizes: list[int]) -> None:
+    calls = list(driver_calls(sqlite.dialect(), [tuple(NAMES)] * rows))
+    assert [len(values) for _, values in calls] == sizes
+    for statement, values in calls:
+        assert all(statement.count("?") == len(item) for item in values)
+    assert sum(len(item) for _, values in calls for item in values) == rows * len(NAMES)
 
 
 def test_a_journal_is_opened_again_as_it_was(desk: Desk) -> None:

@@ -9,12 +9,18 @@ from pathlib import Path
 import pytest
 
 from connector import policy_test
-from connector.policy_test import check_policy, policy_test_lines, run_policy_tests
+from connector.policy_test import (
+    check_policy,
+    policy_check_lines,
+    policy_test_lines,
+    run_policy_tests,
+)
 from policies.authoring.signature import sign
 from policies.errors import FileProblems
 from policies.evaluation.compile_python import PythonEvaluation
 from policies.evaluation.customer_facts import InputValues
 from policies.evaluation.sql_expression import Thresholds
+from policies.messages import message
 from policies.policy import load_policy
 
 POLICY = """\
@@ -226,3 +232,35 @@ def test_checking_a_policy_reads_its_cases_and_its_sign_off(policy_path: Path) -
 
 def test_the_folder_of_the_cases_has_a_name() -> None:
     assert policy_test.CASES_FOLDER == "cases"
+
+
+def test_a_policy_is_checked_and_tested_in_its_own_language_or_in_the_one_asked_for(
+    policy_path: Path,
+) -> None:
+    policy_path.write_text(POLICY.replace("policy: 2", "policy: 2\nlanguage: zh-CN"), "utf-8")
+    policy, found = check_policy(policy_path)
+    assert any("还没有人签署" in item.message for item in found)
+    lines = policy_check_lines(policy, found, ["remark"])
+    assert lines[-2:] == [
+        "remark",
+        f"客户政策：4 条规则，没有错误，{len(found)} 条提示（指纹 {policy.hash[:16]}）",
+    ]
+    assert policy_check_lines(policy, (), (), "en") == [
+        f"客户政策: 4 rules, no problems, 0 warnings (hash {policy.hash[:16]})"
+    ]
+    assert any("signed off" in item.message for item in check_policy(policy_path, language="en")[1])
+    gaps = run_policy_tests(policy_path).gaps
+    assert all("用例" in gap.problem.message for gap in gaps)
+    assert gaps
+    german = run_policy_tests(policy_path, language="de")
+    assert policy_test_lines(german)[-1] == policy_test_lines(german, "de")[-1]
+    german_sum = message("de", "test.sum", files=1, all=17, passed=17)
+    assert policy_test_lines(german)[-1] == german_sum
+    assert {gap.problem.suggestion.split(",")[0] for gap in german.gaps} == {
+        "einen Kunden ergänzen"
+    }
+    cases = policy_path.parent / "cases" / "a.yaml"
+    given = "thresholds: {abc(orders_amount(365)): [1000, 10]}\n"
+    cases.write_text(CASES.replace(given, "").partition("  - id: 未成交")[0], "utf-8")
+    hints = {item.hint for item in run_policy_tests(policy_path, edges=False).failures}
+    assert "排名需要文件中有 5 个客户，或写明 thresholds:" in hints

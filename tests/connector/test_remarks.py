@@ -8,12 +8,20 @@ from pathlib import Path
 import pytest
 
 from connector.errors import FileProblems
-from connector.remarks import policy_remarks, process_words, read_signed, sign_policy
+from connector.mapping import CompiledMapping, compile_mapping
+from connector.remarks import (
+    owner_remarks,
+    policy_remarks,
+    process_words,
+    read_signed,
+    sign_policy,
+)
 from policies.authoring.signature import SIGNOFF_FILE
 from policies.messages import language_names, message
 from policies.model import Policy
 from policies.policy import parse_policy
 from policies.process import Process
+from tests.connector.pull_world import World, account, make_world
 
 TODAY = date(2026, 5, 20)
 PLAIN = """\
@@ -153,3 +161,46 @@ def test_a_signature_that_cannot_be_read_is_a_problem_with_a_place(path: Path) -
     path.with_name(SIGNOFF_FILE).write_text("signoff: 1\nname: 3\n", encoding="utf-8")
     with pytest.raises(FileProblems, match=r"signoff\.yaml:2:7"):
         read_signed(path)
+
+
+SINCE = """\
+policy: 2
+name: p
+protect: [{id: fresh, when: days_since(owned_since) < 30, from: [pool]}]
+rules:
+  - {pool: back, when: "days_since(last_followup_at, else: owned_since) > 90", mark: {tag: b}}
+  - {task: call, when: open_deals > 0}
+"""
+
+
+def mapped(world: World, *, claimed: bool = False) -> CompiledMapping:
+    owner = "owner_id: Owner.id"
+    own = f"{owner}\n      owned_since: Claimed_On" if claimed else owner
+    text = world.mapping.replace(owner, own)
+    return compile_mapping(text, "mapping.yaml", zone="Asia/Shanghai", status_field="Stage_Now")
+
+
+@each_language
+def test_where_nothing_tells_since_when_an_owner_has_a_customer_it_is_said(
+    tmp_path: Path, language: str
+) -> None:
+    world, policy = make_world(tmp_path), parse_policy(SINCE)
+    mapping = mapped(world)
+    names = message(language, "list.separator").join(["back", "fresh"])
+    first = message(language, "policy.owned_since_first", names=names)
+    assert owner_remarks(policy, mapping, world.warehouse, language) == [first]
+    world.crm.rows["Accounts"][0]["Owner"] = None
+    world.pull()
+    said_now = message(language, "policy.owned_since", names=names, count=4)
+    assert owner_remarks(policy, mapping, world.warehouse, language) == [said_now]
+    world.later(days=1)
+    world.crm.changed["Accounts"] = [account(number, Owner={"id": "8"}) for number in range(1, 6)]
+    world.pull()
+    assert owner_remarks(policy, mapping, world.warehouse, language) == []
+
+
+def test_who_asks_for_no_owner_or_has_a_date_for_it_is_told_nothing(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    assert owner_remarks(parse_policy(PLAIN), mapped(world), world.warehouse, "en") == []
+    claimed = mapped(world, claimed=True)
+    assert owner_remarks(parse_policy(SINCE), claimed, world.warehouse, "en") == []

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from adapters import adapter_names, default_mapping, open_adapter
+from adapters import adapter_names, fixed_mapping, open_adapter
 from adapters.zoho import ZohoAdapter
 from connector.errors import ConfigurationError, ProtocolError
 from connector.mapping import compile_mapping
@@ -126,7 +126,7 @@ def test_capabilities_need_no_call(wire: Any, zoho: ZohoAdapter) -> None:
 
 def test_the_default_mapping_is_sound_and_fits_into_one_call_an_object() -> None:
     compiled = compile_mapping(
-        default_mapping("zoho"), "mapping.yaml", zone="Asia/Shanghai", status_field="Status_X"
+        fixed_mapping("zoho"), "mapping.yaml", zone="Asia/Shanghai", status_field="Status_X"
     )
     assert compiled.customer_objects == ("Accounts",)
     assert compiled.objects_of("activities") == ("Calls", "Events", "Quotes")
@@ -166,4 +166,4 @@ def test_an_adapter_that_is_not_there_is_named(name: str, hint: str, tmp_path: P
     with pytest.raises(ConfigurationError, match=f"no adapter '{name}'") as caught:
         open_adapter(workspace)
     assert hint in caught.value.hint
-    assert adapter_names() == ("zoho",)
+    assert "zoho" in adapter_names()

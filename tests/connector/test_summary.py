@@ -1,0 +1,43 @@
+"""What commands say to people, in the language of the workspace."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from connector.journal import BROKEN_OFF, RUNNING
+from connector.journal_model import Run
+from connector.summary import init_lines, runs_lines, stop_lines
+from policies.messages import language_names, message
+
+each_language = pytest.mark.parametrize("language", language_names())
+
+
+def run(status: str) -> Run:
+    started = datetime(2026, 5, 14, 1, tzinfo=UTC)
+    return Run("20260514-1", "plan", None, started, None, status, {})
+
+
+@each_language
+@pytest.mark.parametrize(
+    "status", ["done", "partial", "failed", "interrupted", RUNNING, BROKEN_OFF]
+)
+def test_the_state_of_a_run_is_said_in_the_language(status: str, language: str) -> None:
+    line = runs_lines([run(status)], language, "Asia/Shanghai")[-1]
+    key = f"run_state.{status.replace(' ', '_')}"
+    assert line.rstrip().endswith(message(language, key))
+    assert "run_state" not in line
+    assert "2026-05-14 09:00:00" in line
+
+
+def test_a_new_workspace_says_what_was_written_and_what_comes_next() -> None:
+    lines = init_lines([Path("a/highseas.yaml")], "zh-CN", "highseas -C a")
+    assert lines == ["已写入 a/highseas.yaml", "下一步：highseas -C a check"]
+    assert init_lines([], "en", "highseas") == ["Next: highseas check"]
+
+
+def test_who_is_asked_to_stop_is_named() -> None:
+    assert stop_lines(": plan (process 7)", "de") == ["um Halt gebeten: plan (process 7)"]
+    assert stop_lines("", "zh-CN") == ["这里没有正在运行的任务"]
