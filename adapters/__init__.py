@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from importlib.resources import files
 from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -16,13 +18,54 @@ from connector.workspace import Workspace
 
 GROUP = "highseas.adapters"
 
-# Called with the workspace; `mapping.yaml` stands beside the module.
-BUILT_IN = MappingProxyType({"zoho": "adapters.zoho:open_adapter"})
+# Called with the workspace. Beside it the module may have `default_mapping(workspace)`,
+# `starter_settings(name)` and `about(name)`, or mapping.yaml and starter.yaml.
+# Those behind `adapters.rest` but for `rest` itself are the files in its folder `presets`.
+BUILT_IN = MappingProxyType(
+    {
+        "dolibarr": "adapters.rest:open_adapter",
+        "espocrm": "adapters.rest:open_adapter",
+        "kinto": "adapters.rest:open_adapter",
+        "odoo-json2": "adapters.rest:open_adapter",
+        "odoo-jsonrpc": "adapters.rest:open_adapter",
+        "rest": "adapters.rest:open_adapter",
+        "suitecrm7": "adapters.rest:open_adapter",
+        "tryton": "adapters.rest:open_adapter",
+        "zoho": "adapters.zoho:open_adapter",
+    }
+)
+
+
+class About(NamedTuple):
+    """What an adapter is for, and who has seen it working."""
+
+    title: str
+    status: str
+
+
+class Listed(NamedTuple):
+    """One adapter in the list; `origin` is the distribution that it comes with."""
+
+    name: str
+    title: str
+    status: str
+    origin: str = ""
 
 
 def adapter_names() -> tuple[str, ...]:
     """Built-in adapters and those of other distributions."""
     return tuple(sorted(_registered()))
+
+
+def adapter_list() -> Iterator[Listed]:
+    """All adapters by name. Loads no other distribution's code."""
+    for name, entry in sorted(_registered().items()):
+        if entry.dist is None:
+            about: About = _own(entry, "about")(name)
+            yield Listed(name, *about)
+        else:
+            summary = entry.dist.metadata.json.get("summary", "")
+            yield Listed(name, str(summary), "", f"{entry.dist.name} {entry.dist.version}")
 
 
 def open_adapter(workspace: Workspace) -> Adapter:
@@ -34,7 +77,14 @@ def open_adapter(workspace: Workspace) -> Adapter:
     return opener(workspace)
 
 
-def default_mapping(name: str) -> str:
+def default_mapping(workspace: Workspace) -> str:
+    """The text of the mapping that the workspace's adapter brings: the same for each workspace,
+    or made for this one."""
+    made: Callable[[Workspace], str] | None = _own(_entry(workspace.adapter), "default_mapping")
+    return made(workspace) if made else fixed_mapping(workspace.adapter)
+
+
+def fixed_mapping(name: str) -> str:
     """The text of an adapter's own mapping.yaml."""
     mapping = files(_entry(name).module).joinpath("mapping.yaml")
     if not mapping.is_file():
@@ -45,13 +95,21 @@ def default_mapping(name: str) -> str:
     return mapping.read_text(encoding="utf-8")
 
 
-def starter_settings(name: str) -> dict[str, str]:
+def starter_settings(name: str) -> dict[str, Any]:
     """What a new workspace says about this CRM: the settings to fill in, secrets as references."""
-    settings = files(_entry(name).module).joinpath("starter.yaml")
+    entry = _entry(name)
+    made: Callable[[str], dict[str, Any]] | None = _own(entry, "starter_settings")
+    if made is not None:
+        return made(name)
+    settings = files(entry.module).joinpath("starter.yaml")
     if not settings.is_file():
         return {}
-    loaded: dict[str, str] = yaml.safe_load(settings.read_text(encoding="utf-8"))
+    loaded: dict[str, Any] = yaml.safe_load(settings.read_text(encoding="utf-8"))
     return loaded
+
+
+def _own(entry: EntryPoint, function: str) -> Any:
+    return getattr(import_module(entry.module), function, None)
 
 
 def _entry(name: str) -> EntryPoint:

@@ -1,38 +1,27 @@
-"""OAuth 2 access tokens from a refresh token: shared by threads and processes, asked for sparingly.
+"""OAuth 2 token endpoints, and the credentials on a call that come from one.
 
-Tokens live in memory and in one file of the user's cache directory (0600), never anywhere else.
+Which tokens are current and how many may be asked for is `tokens`' business.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
-import os
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
-from filelock import FileLock, Timeout
-from platformdirs import user_cache_path
 
-from adapters.calls import AmbiguousWrite, Answer, Call, ErrorTable, Reading, printable_code
+from adapters.calls import Answer, Call, ErrorTable, Reading, Verdict, printable_code
 from adapters.http import HttpClient, HttpSettings, Timing
-from connector.errors import (
-    AuthenticationError,
-    ConfigurationError,
-    ProtocolError,
-    QuotaError,
-    UnavailableError,
-)
+from adapters.tokens import TRIES, Grant, TokenBudget, TokenSource, TokenState, TooManyTokens
+from connector.errors import AuthenticationError, ProtocolError
 
-_MARGIN_SECONDS = 60.0
-_LOCK_SECONDS = 120.0
-_TRIES = 3
+_FORM = "application/x-www-form-urlencoded"
+_JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,59 +52,122 @@ class Credentials:
         return hashlib.sha256(text.encode()).hexdigest()[:40]
 
 
-class TokenState(msgspec.Struct, frozen=True):
-    """What the cache file holds. `grants`: when tokens were asked for within the window;
-    `facts`: what else never changes for these credentials (the user's id)."""
+@dataclass(frozen=True, slots=True)
+class TokenRequest:
+    """What a token endpoint is sent. `in_header`: client id and secret go in an Authorization
+    header, not in the body. `lasts_seconds`: a token's life where the answer does not tell."""
 
-    access_token: str = ""
-    expires_at: float = 0.0
-    api_domain: str = ""
-    grants: tuple[float, ...] = ()
-    blocked_until: float = 0.0
-    facts: dict[str, str] = {}
+    url: str
+    client_id: str = field(repr=False)
+    client_secret: str = field(repr=False)
+    fields: Mapping[str, str] = field(repr=False)
+    in_header: bool = False
+    as_json: bool = False
+    lasts_seconds: float = 3600.0
+    throttled: frozenset[str] = frozenset()
+
+    def call(self, newest_refresh_token: str) -> Call:
+        fields = dict(self.fields)
+        if newest_refresh_token and "refresh_token" in fields:
+            fields["refresh_token"] = newest_refresh_token
+        headers = {"Content-Type": _JSON if self.as_json else _FORM, "Accept": _JSON}
+        if self.in_header:
+            headers["Authorization"] = basic(_encoded(self.client_id), _encoded(self.client_secret))
+        else:
+            fields |= {"client_id": self.client_id, "client_secret": self.client_secret}
+        body = msgspec.json.encode(fields) if self.as_json else urlencode(fields).encode()
+        parts = urlsplit(self.url)
+        path = parts.path + (f"?{parts.query}" if parts.query else "")
+        # A write: a lost answer may have cost one of the few tokens of the window.
+        return Call("POST", path, headers=headers, body=body, writes=True)
 
 
-class _TokenReply(msgspec.Struct, frozen=True):
-    access_token: str = ""
-    expires_in: float = 3600.0
-    api_domain: str = ""
-    error: str = ""
+class TokenEndpoint:
+    """Asks for tokens (RFC 6749, sections 4.3, 4.4 and 6)."""
 
+    def __init__(
+        self, vendor: str, request: TokenRequest, *, timing: Timing, timeout_seconds: float
+    ) -> None:
+        self._vendor = vendor
+        self._request = request
+        self._http = HttpClient(
+            f"{vendor} accounts",
+            lambda: request.url,
+            ErrorTable(_read_token_error, {}, {429: Verdict.WAIT}),
+            settings=HttpSettings(timeout_seconds=timeout_seconds, attempts=TRIES),
+            timing=timing,
+        )
 
-class TokenCache:
-    """One file and its lock. A file that cannot be read as ours counts as empty."""
+    def close(self) -> None:
+        self._http.close()
 
-    def __init__(self, credentials: Credentials, directory: Path | None) -> None:
-        folder = directory or user_cache_path("highseas", appauthor=False) / "tokens"
-        self._file = folder / f"{credentials.fingerprint}.json"
+    def ask(self, state: TokenState) -> Grant:
+        call = self._request.call(state.refresh_token)
+        answer = self._http.send(call)
+        reply = self._decoded(answer, call)
+        error = reply.get("error")
+        if isinstance(error, str) and error in self._request.throttled:
+            raise TooManyTokens
+        token = reply.get("access_token")
+        if not isinstance(token, str) or not token:
+            code = _error_code(error) or str(answer.status)
+            raise AuthenticationError(
+                f"{self._vendor} gave no token for these credentials ({code})",
+                "check the client id, its secret, the refresh token or the user in highseas.yaml,"
+                " and the server that they belong to",
+            )
+        return Grant(
+            token,
+            answer.sent_at,
+            seconds(reply.get("expires_in")) or self._request.lasts_seconds,
+            refresh_token=_text(reply.get("refresh_token")),
+            api_domain=_text(reply.get("api_domain")),
+        )
+
+    def _decoded(self, answer: Answer, call: Call) -> dict[str, Any]:
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise ConfigurationError(
-                f"the folder for access tokens cannot be made: {error.strerror}",
-                "make the user's cache directory writable, or set XDG_CACHE_HOME to one that is",
+            return msgspec.json.decode(answer.body, type=dict[str, Any])
+        except (ValueError, RecursionError):
+            raise ProtocolError(
+                f"{self._vendor} accounts sent no token but something unreadable"
+                f" ({answer.status}, {call})",
+                "check the address that gives the tokens (data centre, accounts_url, token_url)",
             ) from None
-        self.lock = FileLock(self._file.with_suffix(".lock"), timeout=_LOCK_SECONDS, mode=0o600)
-
-    def load(self) -> TokenState:
-        try:
-            return msgspec.json.decode(self._file.read_bytes(), type=TokenState)
-        except (OSError, msgspec.DecodeError):
-            return TokenState()
-
-    def store(self, state: TokenState) -> None:
-        """Replace the file in one step; call with the lock held."""
-        draft = self._file.with_suffix(f".{os.getpid()}.tmp")
-        with suppress(FileNotFoundError):
-            draft.unlink()
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(msgspec.json.encode(state))
-        draft.replace(self._file)
 
 
-class RefreshTokenSource:
-    """An `Authenticator`. Only one thread of one process refreshes at a time."""
+class OAuthTokens:
+    """An `Authenticator` that puts the current token behind a word in the Authorization header."""
+
+    def __init__(
+        self,
+        word: str,
+        source: TokenSource,
+        close: Callable[[], None],
+    ) -> None:
+        self._word = word
+        self._source = source
+        self.close = close
+
+    def authorise(self, call: Call) -> Call:
+        header = f"{self._word} {self._source.current().access_token}".strip()
+        return replace(call, headers={**call.headers, "Authorization": header})
+
+    def refused(self, call: Call) -> bool:
+        """A token may die early: the oldest of too many is deleted without a word."""
+        stale = call.headers.get("Authorization", "").rpartition(" ")[2]
+        return self._source.current(stale).access_token != stale
+
+    def api_domain(self) -> str:
+        """Where the token's issuer says that the API lives; empty when it does not say."""
+        return self._source.current().api_domain
+
+    def fact(self, name: str, learn: Callable[[], str]) -> str:
+        """What these credentials will always have; learnt once if need be."""
+        return self._source.fact(name, learn)
+
+
+class RefreshTokenSource(OAuthTokens):
+    """Tokens from a refresh token that never changes."""
 
     def __init__(
         self,
@@ -127,157 +179,58 @@ class RefreshTokenSource:
         timeout_seconds: float = 30.0,
         cache_dir: Path | None = None,
     ) -> None:
-        self._vendor = vendor
         self._credentials = credentials
-        self._policy = policy
-        self._timing = timing
-        self._cache = TokenCache(credentials, cache_dir)
-        self._lock = threading.Lock()
-        self._state = TokenState()
-        self._http = HttpClient(
-            f"{vendor} accounts",
-            lambda: credentials.accounts_url,
-            ErrorTable(_read_token_error, {}, {}),
-            settings=HttpSettings(timeout_seconds=timeout_seconds, attempts=_TRIES),
+        request = TokenRequest(
+            url=credentials.accounts_url.rstrip("/") + policy.path,
+            client_id=credentials.client_id,
+            client_secret=credentials.client_secret,
+            fields={"refresh_token": credentials.refresh_token, "grant_type": "refresh_token"},
+            throttled=policy.throttled,
+        )
+        endpoint = TokenEndpoint(vendor, request, timing=timing, timeout_seconds=timeout_seconds)
+        source = TokenSource(
+            vendor,
+            credentials.fingerprint,
+            endpoint.ask,
+            budget=TokenBudget(policy.tokens, policy.window_seconds),
             timing=timing,
+            cache_dir=cache_dir,
         )
-
-    def close(self) -> None:
-        self._http.close()
-
-    def authorise(self, call: Call) -> Call:
-        token = self._current(stale="").access_token
-        headers = {**call.headers, "Authorization": f"{self._policy.scheme} {token}"}
-        return replace(call, headers=headers)
-
-    def refused(self, call: Call) -> bool:
-        """A token may die early: the oldest of too many is deleted without a word."""
-        stale = call.headers.get("Authorization", "").rpartition(" ")[2]
-        return self._current(stale).access_token != stale
-
-    def api_domain(self) -> str:
-        """Where the token's issuer says that the API lives; empty when it does not say."""
-        return self._current(stale="").api_domain
-
-    def fact(self, name: str, learn: Callable[[], str]) -> str:
-        """What these credentials will always have, from the cache; learnt once if need be."""
-        known = self._state.facts.get(name) or self._cache.load().facts.get(name)
-        if known:
-            return known
-        value = learn()
-        with self._lock, self._locked():
-            state = self._cache.load()
-            self._state = _updated(state, facts={**state.facts, name: value})
-            self._cache.store(self._state)
-        return value
-
-    def _current(self, stale: str) -> TokenState:
-        with self._lock:
-            if self._is_good(self._state, stale):
-                return self._state
-            with self._locked():
-                self._state = self._cache.load()
-                if not self._is_good(self._state, stale):
-                    self._state = self._refresh(self._state)
-            return self._state
-
-    def _is_good(self, state: TokenState, stale: str) -> bool:
-        lasts = state.expires_at - _MARGIN_SECONDS > self._timing.clock()
-        return bool(state.access_token) and state.access_token != stale and lasts
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        try:
-            held = self._cache.lock.acquire()
-        except Timeout:
-            raise UnavailableError(
-                f"another process has been asking {self._vendor} for a token for too long",
-                "see whether another highseas hangs, then run the command again",
-            ) from None
-        with held:
-            yield
-
-    def _refresh(self, state: TokenState) -> TokenState:
-        for attempt in range(1, _TRIES + 1):
-            state = self._spend(state)
-            try:
-                answer = self._http.send(self._token_call())
-            except AmbiguousWrite as error:
-                if attempt == _TRIES:
-                    raise UnavailableError(
-                        f"{self._vendor} gave no token ({error.code})", "run the command again"
-                    ) from None
-                self._timing.sleep(2.0**attempt)
-                continue
-            state = self._taken(state, answer)
-            break
-        return state
-
-    def _token_call(self) -> Call:
-        form = {
-            "refresh_token": self._credentials.refresh_token,
-            "client_id": self._credentials.client_id,
-            "client_secret": self._credentials.client_secret,
-            "grant_type": "refresh_token",
-        }
-        headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        body = urlencode(form).encode()
-        # A write: a lost answer may have cost one of the few tokens of the window.
-        return Call("POST", self._policy.path, headers=headers, body=body, writes=True)
-
-    def _spend(self, state: TokenState) -> TokenState:
-        """Note down the token that is about to be asked for; refuse the one too many."""
-        now = self._timing.clock()
-        recent = tuple(at for at in state.grants if at > now - self._policy.window_seconds)
-        free_at = state.blocked_until
-        if len(recent) >= self._policy.tokens:
-            free_at = max(free_at, recent[-self._policy.tokens] + self._policy.window_seconds)
-        if free_at > now:
-            raise self._throttled(free_at)
-        spent = _updated(state, grants=(*recent, now))
-        self._cache.store(spent)
-        return spent
-
-    def _taken(self, state: TokenState, answer: Answer) -> TokenState:
-        try:
-            reply = msgspec.json.decode(answer.body, type=_TokenReply)
-        except msgspec.DecodeError:
-            raise ProtocolError(
-                f"{self._vendor} accounts sent no token but something unreadable"
-                f" ({answer.status}, POST {self._policy.path})",
-                "check the data centre or accounts_url in highseas.yaml",
-            ) from None
-        if reply.error in self._policy.throttled:
-            free_at = self._timing.clock() + self._policy.window_seconds
-            self._cache.store(_updated(state, blocked_until=free_at))
-            raise self._throttled(free_at)
-        if not reply.access_token:
-            code = printable_code(reply.error) or str(answer.status)
-            raise AuthenticationError(
-                f"{self._vendor} gave no token for these credentials ({code})",
-                "check client_id, client_secret, refresh_token and the data centre they belong to",
-            )
-        taken = _updated(
-            state,
-            access_token=reply.access_token,
-            expires_at=answer.sent_at + reply.expires_in,
-            api_domain=reply.api_domain,
-        )
-        self._cache.store(taken)
-        return taken
-
-    def _throttled(self, free_at: float) -> QuotaError:
-        moment = datetime.fromtimestamp(free_at, UTC)
-        return QuotaError(
-            f"{self._vendor} gives no more tokens to these credentials for now",
-            f"try again after {moment:%Y-%m-%d %H:%M:%S} UTC",
-        )
+        super().__init__(policy.scheme, source, endpoint.close)
 
 
-def _updated(state: TokenState, **changes: Any) -> TokenState:
-    return msgspec.structs.replace(state, **changes)
+def basic(user: str, password: str) -> str:
+    """The value of an Authorization header (RFC 7617, in UTF-8)."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def _error_code(error: object) -> str:
+    """Such as invalid_grant; a digit would make it something else (RFC 6749, section 5.2)."""
+    code = printable_code(error)
+    return "" if any(letter.isdigit() for letter in code) else code
+
+
+def _encoded(text: str) -> str:
+    """(RFC 6749, section 2.3.1)"""
+    return quote(text, safe="")
+
+
+def seconds(value: object) -> float | None:
+    """A duration as servers write it, a number or a text of one; None when it is nothing such."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        found = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return found if 0 < found < 1e9 else None
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _read_token_error(_: Call, answer: Answer) -> Reading:
     """Some errors come with status 200, so that the caller reads every body below 500."""
-    return Reading(results=answer.status < 500 and not 300 <= answer.status < 400)
+    is_read = answer.status < 500 and not 300 <= answer.status < 400 and answer.status != 429
+    return Reading(results=is_read)

@@ -6,10 +6,10 @@ Nothing here speaks to a network. No vendor's words either: a vendor brings its 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from connector.errors import ConfigurationError, ProtocolError, UnavailableError
 
@@ -20,28 +20,35 @@ _CODE = re.compile(r"[A-Za-z0-9_. -]{1,60}")
 @dataclass(frozen=True, slots=True)
 class Call:
     """One request. `path` belongs to the client's origin. `writes`: sent again only when it
-    provably did not arrive. `heavy`: one of the few that the vendor lets run side by side."""
+    provably did not arrive. `heavy`: one of the few that the vendor lets run side by side.
+    `shown`: what errors and logs call it, where the path itself is a secret. `credential`: what an
+    authenticator put on it."""
 
     method: str
     path: str
-    params: Mapping[str, str] = field(default_factory=dict, repr=False)
+    params: Mapping[str, str | Sequence[str]] = field(default_factory=dict, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes | None = field(default=None, repr=False)
     writes: bool = False
     heavy: bool = False
+    shown: str = ""
+    credential: str = field(default="", repr=False)
 
     def __str__(self) -> str:
-        return f"{self.method} {self.path}"
+        """Without the query: a link to a next page has one in its path."""
+        return f"{self.method} {self.shown or self.path.partition('?')[0]}"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One response, read whole. `sent_at` is the clock's reading when the request left."""
+    """One response, read whole. `sent_at` is the clock's reading when the request left;
+    `set_cookies` the lines of that header, which we never act on by ourselves."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     sent_at: float = 0.0
+    set_cookies: tuple[str, ...] = field(default=(), repr=False)
 
 
 class Verdict(StrEnum):
@@ -49,7 +56,8 @@ class Verdict(StrEnum):
 
     `accept`: the caller reads it. `renew`: get a fresh credential, once. `authentication`: give up
     and say so. `wait`: not processed, ask again later. `unavailable`: a read is asked again, a
-    write is in doubt. `refused`: the vendor said no to the whole call.
+    write is in doubt. `unreadable`: it says neither yes nor no; a write is in doubt. `refused`: the
+    vendor said no to the whole call.
     """
 
     ACCEPT = "accept"
@@ -57,17 +65,20 @@ class Verdict(StrEnum):
     AUTHENTICATION = "authentication"
     WAIT = "wait"
     UNAVAILABLE = "unavailable"
+    UNREADABLE = "unreadable"
     REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What a vendor's body says: its code, whether the caller can read results from it all the
-    same, and how many seconds it asks us to wait."""
+    same, how many seconds it asks us to wait, and the verdict where the body has the last word
+    unless its code has."""
 
     code: str = ""
     results: bool = False
     retry_after: float | None = None
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +92,8 @@ class ErrorTable:
     def judge(self, call: Call, answer: Answer) -> tuple[Verdict, Reading]:
         reading = self.read(call, answer)
         verdict = self.codes.get(reading.code)
-        if verdict is None and reading.results:
-            verdict = Verdict.ACCEPT
+        if verdict is None:
+            verdict = Verdict.ACCEPT if reading.results else reading.verdict
         if verdict is None:
             verdict = self.statuses.get(answer.status)
         return verdict or _by_class(answer.status), reading
@@ -103,7 +114,8 @@ class AmbiguousWrite(UnavailableError):  # noqa: N818 - a state of affairs, know
 
 
 class CallRefused(ProtocolError):  # noqa: N818 - an answer, which the caller may know how to take
-    """The CRM refused a whole call; `code` is its own, `status` that of HTTP."""
+    """The CRM refused a whole call; `code` is its own, `status` that of HTTP, 0 where HTTP said
+    success and the body said no."""
 
     def __init__(self, message: str, hint: str = "", *, status: int = 0, code: str = "") -> None:
         super().__init__(message, hint)
@@ -132,9 +144,10 @@ def is_loopback(url: str) -> bool:
     return urlsplit(url).hostname in _LOOPBACK
 
 
-def local_path(link: str, origin: str) -> str:
-    """Path and query of a next-link; a link to another origin would carry our credentials away."""
-    parts = urlsplit(link)
+def local_path(link: str, origin: str, base: str = "/") -> str:
+    """Path and query of a next-link, relative to the path of the page that held it; a link to
+    another origin would carry our credentials away."""
+    parts = urlsplit(urljoin(origin + base, link))
     if parts.netloc and f"{parts.scheme}://{parts.netloc}" != origin:
         raise ProtocolError(
             f"{urlsplit(origin).hostname} sent a link to another server; it was not followed",

@@ -6,7 +6,7 @@ Third parties import all of it from `adapters.contract`. No pytest: a skip is `u
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -264,6 +264,13 @@ def _live(state: RecordState, primitive: Primitive) -> Scalar:
 def pulled(world: World, **options: Any) -> list[Page]:
     samples = world.samples
     return list(world.adapter.pull(PullRequest(samples.object, samples.pull_fields, **options)))
+
+
+def is_gone(pages: Iterable[Page], ref: Ref) -> bool:
+    """Whether these pages tell that a record was deleted: by its id, or by a list of all others."""
+    present = {identifier for page in pages for identifier in page.present}
+    named = any(ref.id in page.deleted for page in pages)
+    return named or (bool(present) and ref.id not in present)
 
 
 def ids_of(page: Page) -> list[str]:

@@ -3,7 +3,7 @@ fields that it added."""
 
 from __future__ import annotations
 
-from adapters import default_mapping
+from adapters import fixed_mapping
 
 _PHONE = "      phone: Phone\n"
 _EMAIL = "      email: Email\n"
@@ -31,6 +31,6 @@ invoices:
 
 def demo_mapping() -> str:
     """Return the text of mapping.yaml."""
-    own = default_mapping("zoho")
+    own = fixed_mapping("zoho")
     own = own.replace(_PHONE, _PHONE + _EMAIL).replace(_KIND, _KIND + _FAULT)
     return f"{own}\n{INVOICES}"

@@ -7,25 +7,21 @@ otherwise it raises `AmbiguousWrite` and whoever sent it settles the matter by r
 from __future__ import annotations
 
 import logging
-import os
 import random
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import partial
-from http.cookiejar import DefaultCookiePolicy
-from importlib.metadata import PackageNotFoundError, version
 from typing import Protocol
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
 from adapters.calls import (
     AmbiguousWrite,
@@ -38,6 +34,13 @@ from adapters.calls import (
     checked_origin,
     is_loopback,
 )
+from adapters.transport import (
+    checked_headers,
+    has_cause,
+    open_session,
+    read_body,
+    set_cookies,
+)
 from connector.errors import (
     AuthenticationError,
     HighseasError,
@@ -47,7 +50,9 @@ from connector.errors import (
 )
 
 _log = logging.getLogger("highseas.http")
-_CHUNK = 256 * 1024
+_IN_DOUBT = frozenset({Verdict.UNAVAILABLE, Verdict.UNREADABLE})
+# "Found" and "see other" may well mean that a write was taken and is shown there (RFC 9110, 15.4).
+_DONE_ELSEWHERE = frozenset({302, 303})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +64,19 @@ class Timing:
     chance: Callable[[], float] = random.random
 
 
+class Gate(Protocol):
+    """Lets calls leave no faster than allowed."""
+
+    def take(self) -> float:
+        """Wait until one more may leave; for how many seconds that was."""
+
+
 @dataclass(frozen=True, slots=True)
 class HttpSettings:
     """Limits of a client. `total_seconds` bounds one call with all its retries; a vendor that says
     "later" gets more attempts and longer waits (`throttled_`) than one that does not answer.
-    `body_limit` is in bytes; `heavy` bounds the calls that are marked so, within `concurrency`."""
+    `body_limit` is in bytes, `body_seconds` bounds reading one body; `heavy` bounds the calls that
+    are marked so, within `concurrency`. Each request passes the `gate`."""
 
     timeout_seconds: float = 30.0
     attempts: int = 5
@@ -75,6 +88,8 @@ class HttpSettings:
     concurrency: int = 4
     heavy: int = 2
     body_limit: int = 64 * 1024 * 1024
+    body_seconds: float = 120.0
+    gate: Gate | None = None
 
 
 class Authenticator(Protocol):
@@ -116,6 +131,13 @@ class _Again(Exception):  # noqa: N818 - a signal to the retry loop, never seen 
         self.retry_after = retry_after
 
 
+class _Course:
+    """One call with all its attempts; `deadline` is for those, waiting at the gate is not meant."""
+
+    def __init__(self, deadline: float) -> None:
+        self.deadline = deadline
+
+
 class HttpClient:
     """Calls to one origin. Safe to use from several threads."""
 
@@ -139,7 +161,7 @@ class HttpClient:
         self._authenticator = authenticator
         self._slots = threading.BoundedSemaphore(self._settings.concurrency)
         self._heavy_slots = threading.BoundedSemaphore(self._settings.heavy)
-        self._session = _open_session(self._settings.concurrency)
+        self._session = open_session(self._settings.concurrency)
 
     def close(self) -> None:
         self._session.close()
@@ -149,24 +171,24 @@ class HttpClient:
 
         Raises AmbiguousWrite, CallRefused, AuthenticationError, QuotaError, UnavailableError.
         """
-        deadline = self._timing.clock() + self._settings.total_seconds
+        course = _Course(self._timing.clock() + self._settings.total_seconds)
         retrying = Retrying(
             retry=retry_if_exception_type(_Again),
-            stop=partial(self._is_over, deadline),
+            stop=partial(self._is_over, course),
             wait=self._wait,
             sleep=self._timing.sleep,
             reraise=True,
         )
         try:
-            return retrying(self._attempt, call)
+            return retrying(self._attempt, call, course)
         except _Again as again:
             raise again.error from again.__cause__
 
-    def _is_over(self, deadline: float, state: RetryCallState) -> bool:
+    def _is_over(self, course: _Course, state: RetryCallState) -> bool:
         settings = self._settings
         allowed = settings.throttled_attempts if _is_throttled(state) else settings.attempts
         is_last = state.attempt_number >= allowed
-        return is_last or self._timing.clock() + state.upcoming_sleep > deadline
+        return is_last or self._timing.clock() + state.upcoming_sleep > course.deadline
 
     def _wait(self, state: RetryCallState) -> float:
         signal = state.outcome.exception() if state.outcome else None
@@ -180,31 +202,44 @@ class HttpClient:
         )
         return max(with_jitter, min(asked or 0.0, longest))
 
-    def _attempt(self, call: Call) -> Answer:
-        ready = self._authorised(call)
+    def _attempt(self, call: Call, course: _Course) -> Answer:
+        ready = self._ready(call, course)
         answer = self._exchange(ready)
         verdict, reading = self._table.judge(call, answer)
         if verdict is Verdict.RENEW and self._authenticator and self._authenticator.refused(ready):
-            answer = self._exchange(self._authorised(call))
+            answer = self._exchange(self._ready(call, course))
             verdict, reading = self._table.judge(call, answer)
         if verdict is Verdict.ACCEPT:
             return answer
         raise self._rejection(call, answer, verdict, reading)
 
-    def _authorised(self, call: Call) -> Call:
+    def _ready(self, call: Call, course: _Course) -> Call:
+        """Credentials come last: they could grow old at the gate."""
+        if self._settings.gate:
+            course.deadline += self._settings.gate.take()
         return self._authenticator.authorise(call) if self._authenticator else call
 
     def _exchange(self, call: Call) -> Answer:
         heavy: AbstractContextManager[object] = self._heavy_slots if call.heavy else nullcontext()
-        url = self._address() + call.path
+        url = self._url(call)
+        headers = checked_headers(call.headers)
         with heavy, self._slots:
             sent_at = self._timing.clock()
             self.calls.add(writes=call.writes)
-            with self._translated(call), self._open(call, url) as response:
-                body = self._read_body(response)
+            with self._translated(call), self._open(call, url, headers) as response:
+                body = read_body(response, self._settings.body_limit, self._lateness())
         took = (self._timing.clock() - sent_at) * 1000
         _log.debug("%s -> %d, %d bytes, %.0f ms", call, response.status_code, len(body), took)
-        return Answer(response.status_code, response.headers, body, sent_at)
+        return Answer(response.status_code, response.headers, body, sent_at, set_cookies(response))
+
+    def _lateness(self) -> Callable[[], bool]:
+        late_at = self._timing.clock() + self._settings.body_seconds
+        return lambda: self._timing.clock() > late_at
+
+    def _url(self, call: Call) -> str:
+        """A path that does not begin as one would go on with the host's name: crm.example.evil."""
+        path = call.path if call.path.startswith("/") else f"/{call.path}"
+        return self._address() + path
 
     def _address(self) -> str:
         origin = checked_origin(self._origin())
@@ -212,41 +247,31 @@ class HttpClient:
             self._session.proxies.update(get_environ_proxies(origin))
         return origin
 
-    def _open(self, call: Call, url: str) -> requests.Response:
+    def _open(self, call: Call, url: str, headers: Mapping[str, str]) -> requests.Response:
         return self._session.request(
             call.method,
             url,
             params=dict(call.params),
-            headers=dict(call.headers),
+            headers=headers,
             data=call.body,
             timeout=self._settings.timeout_seconds,
             allow_redirects=False,
             stream=True,
         )
 
-    def _read_body(self, response: requests.Response) -> bytes:
-        chunks: list[bytes] = []
-        room = self._settings.body_limit
-        for chunk in response.iter_content(_CHUNK):
-            room -= len(chunk)
-            if room < 0:
-                raise requests.exceptions.ContentDecodingError("longer than the limit")
-            chunks.append(chunk)
-        return b"".join(chunks)
-
     @contextmanager
     def _translated(self, call: Call) -> Iterator[None]:
         """Turn the library's exceptions into ours; none of its texts goes out, they hold URLs."""
         try:
             yield
-        except requests.exceptions.RequestException as error:
+        except (requests.exceptions.RequestException, HTTPError) as error:
             kind = type(error).__name__
-            if _has_cause(error, ssl.SSLCertVerificationError):
+            if has_cause(error, ssl.SSLCertVerificationError):
                 raise UnavailableError(
                     f"{self._vendor}: the server's certificate was not accepted ({call})",
                     "check the address in highseas.yaml and this machine's certificates",
                 ) from None
-            unsent = _has_cause(error, NewConnectionError, ConnectTimeoutError)
+            unsent = has_cause(error, NewConnectionError, ConnectTimeoutError)
             if call.writes and not unsent:
                 raise self._ambiguous(call, kind) from None
             if isinstance(error, requests.exceptions.ContentDecodingError):
@@ -271,35 +296,40 @@ class HttpClient:
     def _rejection(
         self, call: Call, answer: Answer, verdict: Verdict, reading: Reading
     ) -> Exception:
-        what = f"{answer.status} {reading.code}".strip() + f", {call}"
-        if 300 <= answer.status < 400:
-            return ProtocolError(
-                f"{self._vendor} answered with a redirect, which is never followed ({what})",
-                "correct the server's address in highseas.yaml",
-            )
+        what = f"{answer.status} {reading.code}".strip()
+        elsewhere = verdict is Verdict.REFUSED and answer.status in _DONE_ELSEWHERE
+        if call.writes and (verdict in _IN_DOUBT or elsewhere):
+            return self._ambiguous(call, what)
+        what = f"{what}, {call}"
         if verdict in {Verdict.RENEW, Verdict.AUTHENTICATION}:
             return AuthenticationError(
                 f"{self._vendor} refused the credentials ({what})",
                 "run `highseas check`, then renew the token or its scopes",
             )
-        if verdict is Verdict.WAIT:
-            error = QuotaError(
-                f"{self._vendor} takes no more calls for now ({what})",
-                "run the command again later: it goes on where it stopped",
+        if 300 <= answer.status < 400:
+            return ProtocolError(
+                f"{self._vendor} answered with a redirect, which is never followed ({what})",
+                "correct the server's address in highseas.yaml",
             )
-            return _Again(error, self._retry_after(answer, reading))
-        if verdict is Verdict.UNAVAILABLE and call.writes:
-            return self._ambiguous(call, f"{answer.status} {reading.code}".strip())
-        if verdict is Verdict.UNAVAILABLE:
-            error_text = f"{self._vendor} answers only with errors ({what})"
-            hint = "run the command again later: it goes on where it stopped"
-            return _Again(UnavailableError(error_text, hint), self._retry_after(answer, reading))
+        if verdict in {Verdict.WAIT, Verdict.UNAVAILABLE}:
+            return _Again(self._for_now(verdict, what), self._retry_after(answer, reading))
+        if verdict is Verdict.UNREADABLE:
+            return ProtocolError(
+                f"{self._vendor} sent something that cannot be read ({what})",
+                "check the address in highseas.yaml: it may not be the API's",
+            )
         return CallRefused(
             f"{self._vendor} refused a call ({what})",
             "run `highseas check` to see what these credentials may do",
-            status=answer.status,
+            status=answer.status if answer.status >= 300 else 0,
             code=reading.code,
         )
+
+    def _for_now(self, verdict: Verdict, what: str) -> HighseasError:
+        later = "run the command again later: it goes on where it stopped"
+        if verdict is Verdict.WAIT:
+            return QuotaError(f"{self._vendor} takes no more calls for now ({what})", later)
+        return UnavailableError(f"{self._vendor} answers only with errors ({what})", later)
 
     def _retry_after(self, answer: Answer, reading: Reading) -> float | None:
         text = answer.headers.get("Retry-After", "").strip()
@@ -309,45 +339,10 @@ class HttpClient:
             return float(text)
         try:
             return parsedate_to_datetime(text).timestamp() - self._timing.clock()
-        except ValueError:
+        except (ValueError, OverflowError):
             return reading.retry_after
 
 
 def _is_throttled(state: RetryCallState) -> bool:
     signal = state.outcome.exception() if state.outcome else None
     return isinstance(signal, _Again) and isinstance(signal.error, QuotaError)
-
-
-def _open_session(pool_size: int) -> requests.Session:
-    session = requests.Session()
-    # Not the environment's .netrc: requests would put it in place of our own credentials.
-    session.trust_env = False
-    session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-    session.headers["User-Agent"] = f"highseas/{_own_version()}"
-    transport = HTTPAdapter(pool_connections=2, pool_maxsize=pool_size, pool_block=False)
-    session.mount("https://", transport)
-    session.mount("http://", transport)
-    return session
-
-
-def _own_version() -> str:
-    try:
-        return version("highseas")
-    except PackageNotFoundError:
-        return "0"
-
-
-def _has_cause(error: BaseException, *kinds: type[BaseException]) -> bool:
-    """Libraries wrap: by chaining, by `reason`, or as the first argument."""
-    pending: list[object] = [error]
-    seen: set[int] = set()
-    while pending:
-        item = pending.pop()
-        if not isinstance(item, BaseException) or id(item) in seen:
-            continue
-        if isinstance(item, kinds):
-            return True
-        seen.add(id(item))
-        pending += [item.__cause__, item.__context__, getattr(item, "reason", None), *item.args]
-    return False

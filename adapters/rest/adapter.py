@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from adapters.calls import checked_origin
-from adapters.http import CallCounter, HttpClient, HttpSettings, Timing
+from adapters.http import CallCounter, HttpClient, Timing
 from adapters.rest.api import Api
 from adapters.rest.auth import open_auth
 from adapters.rest.batches import batches, lower
@@ -16,6 +15,7 @@ from adapters.rest.describe import describe
 from adapters.rest.description import Description
 from adapters.rest.diagnose import diagnose
 from adapters.rest.errors import error_table
+from adapters.rest.limits import http_settings, server_origin
 from adapters.rest.pull import Puller
 from adapters.rest.read import Reader
 from adapters.rest.settle import settle
@@ -52,12 +52,12 @@ class RestAdapter:
         self._description = description
         self._schema = describe(description)
         self._auth = open_auth(description, settings, timing=timing, cache_dir=cache_dir)
-        origin = checked_origin(render_text(description.server.url, settings))
+        origin = server_origin(description, settings)
         self._http = HttpClient(
             description.name,
             lambda: origin,
             error_table(description),
-            settings=_limits(description),
+            settings=http_settings(description, settings, timing=timing, cache_dir=cache_dir),
             timing=timing,
             authenticator=self._auth,
         )
@@ -110,13 +110,3 @@ class RestAdapter:
 
     def settle(self, batch: Batch) -> list[Outcome]:
         return settle(self._reader, batch)
-
-
-def _limits(description: Description) -> HttpSettings:
-    pacing = description.pacing
-    return HttpSettings(
-        timeout_seconds=pacing.timeout_seconds,
-        concurrency=pacing.concurrency,
-        heavy=pacing.concurrency,
-        body_limit=pacing.body_megabytes * 1024 * 1024,
-    )

@@ -30,7 +30,9 @@ T = TypeVar("T", int, float)
 def describe(description: Description) -> Schema:
     """Objects with the fields that the description lists; what all writable objects can do."""
     objects = {
-        name: _object(name, form, writable=_has_update(description.writes.get(name)))
+        name: _object(
+            name, form, writable=description.writes.get(name, Writes()).update is not None
+        )
         for name, form in description.objects.items()
     }
     return Schema(objects, _capabilities(description))
@@ -40,11 +42,9 @@ def conditional(description: Description, name: str) -> bool:
     """Whether a write to this object can be refused when the record has moved."""
     writes, form = description.writes.get(name), description.objects[name]
     has_version = form.version or form.version_header or form.modified
-    return writes is not None and writes.locking is not None and has_version is not None
-
-
-def _has_update(writes: Writes | None) -> bool:
-    return writes is not None and writes.update is not None
+    if writes is None or writes.update is None or writes.locking is None:
+        return False
+    return has_version is not None
 
 
 def _object(name: str, form: ObjectForm, *, writable: bool) -> ObjectInfo:

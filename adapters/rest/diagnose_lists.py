@@ -12,7 +12,7 @@ import msgspec
 from adapters.rest.api import Api
 from adapters.rest.diagnose_values import ascending, falling, field_findings, modified_findings
 from adapters.rest.findings import counted, failed, ok, tried, untried, warning
-from adapters.rest.incremental import changed, swept
+from adapters.rest.incremental import changed, list_names, swept
 from adapters.rest.listed_page import ListedPage, fetch
 from adapters.rest.moments import moment_of
 from adapters.rest.object_description import Deleted, Keyset, Listing, ObjectForm, Tombstone
@@ -295,7 +295,7 @@ class ListTrial:
         return moment_of(value, modified.form, self._zone)
 
     def _fetch(self, listing: Listing, at: Position, since: datetime | None = None) -> _Seen:
-        names = self._api.names(since=since, own=self._form.own)
+        names = list_names(self._api, self._form, since)
         page = fetch(self._api, listing, names, at)
         id_path = listing.id if isinstance(listing, Deleted) else self._form.id
         rows = [self._row(raw) for raw in page.rows]

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from adapters.rest.object_description import Changes, Listing, Sweep
+from adapters.rest.api import Api
+from adapters.rest.object_description import Changes, Listing, ObjectForm, Sweep
+from adapters.rest.templates import render
 
 
 def changed(listing: Listing, changes: Changes) -> Listing:
@@ -36,6 +38,14 @@ def asked_since(since: datetime | None, changes: Changes | None) -> datetime | N
     """From when on the CRM is asked: what changed in its last moments may not have shown then."""
     overlap = changes.overlap_seconds if changes else 0
     return since - timedelta(seconds=overlap) if since else None
+
+
+def list_names(api: Api, form: ObjectForm, since: datetime | None) -> dict[str, Any]:
+    """What the templates of an object's lists find, `since` in the server's own form."""
+    names = api.names(own=form.own)
+    write = form.modified.write if form.modified else None
+    asked = since if since is None or write is None else render(write, {**names, "value": since})
+    return {**names, "since": asked}
 
 
 def _laid_over(below: Any, above: Any) -> Any:

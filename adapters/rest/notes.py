@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from adapters.calls import CallRefused
 from adapters.rest.api import Api
-from adapters.rest.errors import meaning
 from adapters.rest.paths import MISSING, look
 from adapters.rest.tags import asked_names, listed
 from adapters.rest.templates import render_text
@@ -47,13 +45,7 @@ class NoteFinder:
         if form.find is None:
             return []
         names = {"id": note.ref.id, "ref": str(note.ref), "marker": note.marker}
-        try:
-            rows = listed(self._api, form.find, form.rows, names)
-        except CallRefused as refusal:
-            if meaning(self._api.description.errors, refusal.status, refusal.code) != "gone":
-                raise
-            return []
-        return [self._note(row) for row in rows]
+        return [self._note(row) for row in listed(self._api, form.find, form.rows, names)]
 
     def _note(self, row: Any) -> tuple[str, str]:
         identifier = look(row, self._form.note_id)

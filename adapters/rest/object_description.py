@@ -119,10 +119,13 @@ class Listing(CallForm):
 
 
 class Modified(Part):
-    """The moment of a record's last change; `created` stands in while it is null. `by`: who."""
+    """The moment of a record's last change; `created` stands in while it is null. `by`: who.
+    `write`: a template over `value` of how a moment is written in a filter; with it `since` is
+    that text everywhere, and not the moment itself."""
 
     path: Path
     form: Form = Field(default=Form.ISO, alias="as")
+    write: Template | None = None
     created: Path | None = None
     by: Path | None = None
 

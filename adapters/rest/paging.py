@@ -136,8 +136,6 @@ def _names(listing: Listing, position: Position) -> dict[str, Any]:
             own["cursor"] = position.cursor
         case Keyset():
             own["last"] = position.last
-        case Link() | OnePage():
-            pass
     return own
 
 

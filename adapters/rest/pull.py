@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from adapters.rest.api import Api
-from adapters.rest.incremental import asked_since, changed, swept
+from adapters.rest.incremental import asked_since, changed, list_names, swept
 from adapters.rest.listed_rows import RowReader, newest, sorted_out
 from adapters.rest.object_description import (
     Deleted,
@@ -175,7 +175,7 @@ class _Lists:
 
     def __init__(self, api: Api, form: ObjectForm, since: datetime | None) -> None:
         self._form = form
-        self._names = api.names(since=since, own=form.own)
+        self._names = list_names(api, form, since)
         self._plain = Plain(api.description.values, form.fields, self._names)
 
     def course(self, where: str, listing: Listing, *, counted: bool) -> Course:

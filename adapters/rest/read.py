@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from adapters.calls import CallRefused
@@ -45,23 +45,23 @@ class Reader:
     """Reads through one API, and keeps the catalogues of its tags."""
 
     def __init__(self, api: Api) -> None:
-        self._api = api
-        self._names = api.names()
+        self.description: Description = api.description
+        self._apis = {name: _own(api, form) for name, form in api.description.objects.items()}
         writes = api.description.writes
         self.catalogues = {
-            name: TagNames(api, each.tags.names)
+            name: TagNames(self.api(name), each.tags.names)
             for name, each in writes.items()
             if isinstance(each.tags, TagCommands | TagLinks) and each.tags.names is not None
         }
         self._finders = {
-            name: NoteFinder(api, each.notes)
+            name: NoteFinder(self.api(name), each.notes)
             for name, each in writes.items()
             if isinstance(each.notes, NoteRecords)
         }
 
-    @property
-    def description(self) -> Description:
-        return self._api.description
+    def api(self, name: str) -> Api:
+        """With the values that one object's templates find as `own`."""
+        return self._apis[name]
 
     def read(self, request: ReadRequest) -> Iterator[RecordState]:
         records = self.records(request.refs)
@@ -124,7 +124,8 @@ class Reader:
         form = self._writes(ref.object).tags
         catalogue = self.catalogues.get(ref.object)
         if isinstance(form, TagLinks) and form.list is not None:
-            rows = listed(self._api, form.list, form.rows, {"id": ref.id, "ref": str(ref)})
+            names = {"id": ref.id, "ref": str(ref)}
+            rows = listed(self.api(ref.object), form.list, form.rows, names)
             return frozenset(shown_names(form, rows, catalogue))
         if isinstance(form, TagList):
             return frozenset(shown_names(form, list_value(form, live), None))
@@ -136,8 +137,10 @@ class Reader:
     def _state(
         self, ref: Ref, live: Live, fields: Iterable[str], notes: tuple[NoteState, ...]
     ) -> RecordState:
-        modified = self.description.objects[ref.object].modified
+        form = self.description.objects[ref.object]
         owner = self._writes(ref.object).owner
+        # A header is no version that a pull has seen: it cannot tell that somebody was there since.
+        editor = form.modified.by if form.modified and not form.version_header else None
         return RecordState(
             ref,
             exists=True,
@@ -146,7 +149,7 @@ class Reader:
             fields={name: scalar(look(live.row, name)) for name in fields},
             notes=notes,
             version=live.version,
-            modified_by=scalar(look(live.row, modified.by)) if modified and modified.by else None,
+            modified_by=scalar(look(live.row, editor)) if editor else None,
         )
 
     def _writes(self, name: str) -> Writes:
@@ -177,7 +180,8 @@ class Reader:
 
     def _asked(self, name: str, form: Read, call: CallForm, ids: list[str]) -> dict[str, Live]:
         try:
-            rows = listed(self._api, call, form.rows, {"ids": ids, "limit": len(ids)})
+            names = {"ids": ids, "limit": len(ids)}
+            rows = listed(self.api(name), call, form.rows, names)
         except CallRefused as refusal:
             self._expect_gone(form, refusal)
             return {}
@@ -193,7 +197,7 @@ class Reader:
 
     def _one(self, name: str, form: Read, call: CallForm, identifier: str) -> Live | None:
         try:
-            reply = self._api.send(call, self._api.names(id=identifier))
+            reply = self.api(name).send(call, self.api(name).names(id=identifier))
         except CallRefused as refusal:
             self._expect_gone(form, refusal)
             return None
@@ -212,8 +216,13 @@ class Reader:
 
     def _live(self, name: str, raw: Any, reply: Reply | None = None) -> Live:
         form = self.description.objects[name]
-        row = Plain(self.description.values, form.fields, self._names).row(raw)
+        names = self.api(name).names()
+        row = Plain(self.description.values, form.fields, names).row(raw)
         return Live(raw, row, _version(form, row, reply))
+
+
+def _own(api: Api, form: ObjectForm) -> Api:
+    return replace(api, settings={**api.settings, "own": form.own})
 
 
 def note_text(form: NoteField, live: Live) -> str:

@@ -21,21 +21,29 @@ class SeenIds:
         """Add them; how many were new."""
         before = self.count
         for identifier in ids:
-            self._put(hash(identifier) & _WORD or 1)
+            self._put(_hashed(identifier))
             if self.count * 2 > len(self._slots):
                 self._grow()
         return self.count - before
 
-    def _put(self, word: int) -> None:
+    def has_any(self, ids: Iterable[str]) -> bool:
+        """Whether one of them was added before."""
+        return any(self._slots[self._place(_hashed(each))] for each in ids)
+
+    def _place(self, word: int) -> int:
+        """Where a hash stands, or would."""
         slots = self._slots
         mask = len(slots) - 1
         place = word & mask
-        while slots[place]:
-            if slots[place] == word:
-                return
+        while slots[place] and slots[place] != word:
             place = (place + 1) & mask
-        slots[place] = word
-        self.count += 1
+        return place
+
+    def _put(self, word: int) -> None:
+        place = self._place(word)
+        if not self._slots[place]:
+            self._slots[place] = word
+            self.count += 1
 
     def _grow(self) -> None:
         old = self._slots
@@ -44,3 +52,8 @@ class SeenIds:
         for word in old:
             if word:
                 self._put(word)
+
+
+def _hashed(identifier: str) -> int:
+    """Never 0, which is an empty slot."""
+    return hash(identifier) & _WORD or 1

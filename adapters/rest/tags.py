@@ -9,9 +9,12 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from adapters.calls import CallRefused
 from adapters.rest.api import Api
 from adapters.rest.call_description import CallForm
+from adapters.rest.errors import meaning
 from adapters.rest.paths import MISSING, look
+from adapters.rest.scalars import put
 from adapters.rest.sending import Told, ask
 from adapters.rest.templates import names_in, render, templates_in
 from adapters.rest.write_description import Catalogue, TagCommands, TagLinks, TagList
@@ -124,9 +127,14 @@ def asked_names(form: CallForm) -> frozenset[str]:
 
 
 def listed(api: Api, form: CallForm, place: str, names: Mapping[str, Any]) -> list[Any]:
-    """The rows of a short list. Nothing where they should stand is no empty list: what is not seen
-    would be written anew."""
-    reply = api.send(form, api.names(**names))
+    """The rows of a short list; some servers say "not found" where there are none. Nothing where
+    they should stand is no empty list: what is not seen would be written anew."""
+    try:
+        reply = api.send(form, api.names(**names))
+    except CallRefused as refusal:
+        if meaning(api.description.errors, refusal.status, refusal.code) != "gone":
+            raise
+        return []
     rows = reply.value if reply.value is None else look(reply.value, place)
     if rows is None:
         return []
@@ -182,7 +190,9 @@ def _element(form: TagList, name: str, names: Mapping[str, Any]) -> Any:
         return render(form.element, {**names, "name": name})
     if form.of is None:
         return name
-    return {form.of: name}
+    made: dict[str, Any] = {}
+    put(made, form.of, name)
+    return made
 
 
 def commands(

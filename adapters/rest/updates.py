@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from adapters.rest.api import Api
 from adapters.rest.note_field import block, with_block
 from adapters.rest.paths import MISSING, look
 from adapters.rest.read import Live, Reader, list_value, note_text
@@ -95,8 +94,7 @@ def repeat_key(writes: Writes, *primitives: Primitive) -> dict[str, str]:
 class Composer:
     """Makes updates out of primitives."""
 
-    def __init__(self, api: Api, reader: Reader) -> None:
-        self._api = api
+    def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
     def compose(
@@ -169,8 +167,8 @@ class Composer:
 
     def _fill(self, update: Update, live: Live | None) -> None:
         """The names and values that the update sends."""
-        names = self._api.names(id=update.ref.id, ref=str(update.ref))
-        forms = self._api.description.objects[update.ref.object].fields
+        names = self._reader.api(update.ref.object).names(id=update.ref.id, ref=str(update.ref))
+        forms = self._reader.description.objects[update.ref.object].fields
         values = {
             each.target: each.after
             for each in update.primitives
@@ -197,7 +195,7 @@ class Composer:
             put(update.fields, form.field, merged(form, list_value(form, live), wanted, names))
 
     def _writes(self, ref: Ref) -> Writes:
-        return self._api.description.writes[ref.object]
+        return self._reader.description.writes[ref.object]
 
 
 def _stop(parts: Iterable[Part]) -> Told | None:

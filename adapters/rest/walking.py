@@ -93,11 +93,10 @@ class Walk:
         self._check_has_ids(here, fresh, ids)
         if self._is_clamped(here, ids):
             return self._last_leaf(here, Leaf(NO_ROWS, page.at))
-        self._check_is_new(tuple(ids), None)
+        lost = self._lost(here, ids, is_joined=is_joined)
+        if lost is not None:
+            return Leaf(NO_ROWS, page.at, self._again(here, lost))
         added = self._seen.add(ids)
-        is_torn = self._is_seamed and bool(here.seam) and not is_joined
-        if is_torn or (self._may_lose and added < len(set(ids))):
-            return Leaf(NO_ROWS, page.at, self._again(here, self._moved()))
         self._before = ids
         came = added + len(fresh.ids) - len(ids)
         here = msgspec.structs.replace(here, distinct=here.distinct + came)
@@ -106,6 +105,18 @@ class Walk:
             return self._last_leaf(here, Leaf(fresh, page.at))
         self._check_goes_on(behind, len(fresh.ids))
         return Leaf(fresh, page.at, behind)
+
+    def _lost(self, here: Position, ids: list[str], *, is_joined: bool) -> ProtocolError | None:
+        """Why rows may have been lost before this page, if they may."""
+        try:
+            self._check_is_new(tuple(ids), None)
+        except ProtocolError as error:
+            if not self._may_lose:
+                raise
+            return error
+        is_torn = self._is_seamed and bool(here.seam) and not is_joined
+        twice = self._may_lose and self._seen.has_any(ids)
+        return self._moved() if is_torn or twice else None
 
     def _last_leaf(self, here: Position, leaf: Leaf) -> Leaf:
         """The last page; where fewer ids came than the CRM counts, the first one is behind it.
@@ -184,7 +195,8 @@ class Walk:
 
     def _check_goes_on(self, behind: Position, fresh: int) -> None:
         if behind.cursor is not None or behind.link:
-            self._check_is_new((), behind.link or msgspec.json.encode(behind.cursor).decode())
+            token = behind.link or msgspec.json.encode(behind.cursor)
+            self._check_is_new((), str(hash(token)))
         self._empty_pages = 0 if fresh else self._empty_pages + 1
         if self._empty_pages > self._limits.empty_pages:
             raise self._endless(f"{self._empty_pages} empty pages in a row")

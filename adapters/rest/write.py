@@ -29,10 +29,10 @@ class Writer:
     """Writes through one API. `reader` looks at records just before, and shares its catalogues."""
 
     def __init__(self, api: Api, reader: Reader) -> None:
-        self._api = api
+        self._description = api.description
         self._reader = reader
-        self._composer = Composer(api, reader)
-        self._notes = NoteWriter(api, reader)
+        self._composer = Composer(reader)
+        self._notes = NoteWriter(reader)
 
     def send(self, batch: Batch) -> list[Outcome]:
         """An error that leaves here means that nothing of the batch arrived."""
@@ -88,9 +88,10 @@ class Writer:
         form = self._writes(updates[0].ref).batch
         if form is None or len(updates) == 1:
             return self._single(updates[0])
+        api = self._reader.api(updates[0].ref.object)
         items = [render(form.item, self._names(each)) for each in updates]
-        call = self._api.call(form, self._api.names(items=items), writes=True)
-        told = ask_many(self._api, call, (form.results, form.result), len(updates))
+        call = api.call(form, api.names(items=items), writes=True)
+        told = ask_many(api, call, (form.results, form.result), len(updates))
         if all(each.whole for each in told):
             # One row may have spoilt it for all; nothing of a refused call was written.
             return one_by_one(updates, lambda each: each.primitives, self._single)
@@ -104,27 +105,28 @@ class Writer:
         form = writes.update
         if form is None:
             raise ConfigurationError(
-                f"{self._api.description.name} does not say how records are updated",
+                f"{self._description.name} does not say how records are updated",
                 "add `update` to `writes` of the description",
             )
-        return update.told(ask(self._api, self._update_call(writes, form, update), form.done))
+        call = self._update_call(writes, form, update)
+        return update.told(ask(self._reader.api(update.ref.object), call, form.done))
 
     def _update_call(self, writes: Writes, form: UpdateForm, update: Update) -> Call:
         """With the version where the server wants to see it, if there is one."""
-        names = self._names(update)
+        api, names = self._reader.api(update.ref.object), self._names(update)
         lock = writes.locking if update.version is not None else None
         if lock is None:
-            return self._api.call(form, names, writes=True)
+            return api.call(form, names, writes=True)
         locked: CallForm = form.model_copy(update={"headers": {**form.headers, **lock.headers}})
         if lock.json_body is not None:
             # Filled once: what a value holds is never taken for a template.
             body = overlay(render(form.json_body, names), render(lock.json_body, names))
             names = {**names, "body": body}
             locked = locked.model_copy(update={"json_body": "{{ body }}"})
-        return self._api.call(locked, names, writes=True)
+        return api.call(locked, names, writes=True)
 
     def _names(self, update: Update) -> dict[str, object]:
-        return self._api.names(
+        return self._reader.api(update.ref.object).names(
             id=update.ref.id, ref=str(update.ref), fields=update.fields, version=update.version
         )
 
@@ -135,16 +137,16 @@ class Writer:
         form = writes.tags
         if not isinstance(form, TagLinks):
             raise ConfigurationError(
-                f"{self._api.description.name} links no tags to records",
+                f"{self._description.name} links no tags to records",
                 "the plan was made with another description: make a new one",
             )
         is_wanted = primitive.kind is PrimitiveKind.ADD_TAG
         identifier, told = self._tag_id(writes, primitive)
         if identifier is MISSING:
             return told.outcomes([primitive])
-        names = self._api.names(id=primitive.ref.id, tag=primitive.target, tag_id=identifier)
-        call = self._api.call(form.add if is_wanted else form.remove, names, writes=True)
-        told = ask(self._api, call)
+        api = self._reader.api(primitive.ref.object)
+        names = api.names(id=primitive.ref.id, tag=primitive.target, tag_id=identifier)
+        told = ask(api, api.call(form.add if is_wanted else form.remove, names, writes=True))
         if told.is_gone or told.status is OutcomeStatus.CONFLICT:
             return self._looked_up(primitive, told)
         return told.outcomes([primitive])
@@ -169,7 +171,7 @@ class Writer:
         return {primitive.key: settled} if shown else told.outcomes([primitive])
 
     def _writes(self, ref: Ref) -> Writes:
-        return self._api.description.writes[ref.object]
+        return self._description.writes[ref.object]
 
 
 def _primitives_of(updates: Iterable[Update]) -> list[Primitive]:

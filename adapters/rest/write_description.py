@@ -44,13 +44,13 @@ class BatchUpdate(CallForm):
 class TagList(Part):
     """An array field (or, with `separator`, a text field) that holds the names; it is rewritten as
     a whole by the update, after a fresh look. `of`: the name's path in an element that is an
-    object, and `element` the template of one that is written, over `name`."""
+    object, and `element` the template of a new one, over `name`; the others go back as they are."""
 
     model: Literal["list"]
     field: Path
     separator: str | None = None
     of: Path | None = None
-    element: Template | None = None
+    element: Any = None
 
 
 class TagCommands(Part):

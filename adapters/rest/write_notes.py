@@ -15,7 +15,7 @@ from adapters.rest.read import Reader
 from adapters.rest.sending import Told, ask, ask_many, one_by_one
 from adapters.rest.templates import render
 from adapters.rest.updates import repeat_key
-from adapters.rest.write_description import NoteRecords, Writes
+from adapters.rest.write_description import NoteBatch, NoteRecords, Writes
 from adapters.settling import RECORD_GONE
 from connector.errors import ConfigurationError, RemoteError
 from connector.models import Outcome, OutcomeStatus, Primitive, PrimitiveKind
@@ -28,8 +28,7 @@ _DONE = Told(OutcomeStatus.DONE)
 class NoteWriter:
     """Writes notes through one API; `reader` finds them by their markers."""
 
-    def __init__(self, api: Api, reader: Reader) -> None:
-        self._api = api
+    def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
     def send(self, operation: Operation, primitives: Sequence[Primitive]) -> dict[str, Outcome]:
@@ -49,20 +48,18 @@ class NoteWriter:
             outcomes = _GONE.outcomes(each for each in primitives if each.ref not in there)
             able = [each for each in primitives if each.ref in there]
         if form.batch is not None and len(able) > 1:
-            return outcomes | self._create_together(form, able)
+            return outcomes | self._create_together(form, form.batch, able)
         return outcomes | one_by_one(able, lambda each: (each,), self._create)
 
     def _create_together(
-        self, form: NoteRecords, primitives: Sequence[Primitive]
+        self, form: NoteRecords, batch: NoteBatch, primitives: Sequence[Primitive]
     ) -> dict[str, Outcome]:
-        batch = form.batch
-        if batch is None:
-            return {}
-        items = [render(batch.item, self._api.names(**note_names(each))) for each in primitives]
+        api = self._api(primitives[0])
+        items = [render(batch.item, api.names(**note_names(each))) for each in primitives]
         headers = {**batch.headers, **repeat_key(self._writes(primitives[0]), *primitives)}
         sent = batch.model_copy(update={"headers": headers})
-        call = self._api.call(sent, self._api.names(items=items), writes=True)
-        told = ask_many(self._api, call, (batch.results, batch.result), len(primitives))
+        call = api.call(sent, api.names(items=items), writes=True)
+        told = ask_many(api, call, (batch.results, batch.result), len(primitives))
         if all(each.whole for each in told) and not self._reader.is_blind(primitives[0].ref.object):
             # One row may have spoilt it for all.
             return one_by_one(primitives, lambda each: (each,), self._create_unless_there)
@@ -81,8 +78,9 @@ class NoteWriter:
         form = self._form(primitive)
         header = repeat_key(self._writes(primitive), primitive)
         sent = form.create.model_copy(update={"headers": {**form.create.headers, **header}})
-        call = self._api.call(sent, self._api.names(**note_names(primitive)), writes=True)
-        return self._created(form, primitive, ask(self._api, call))
+        api = self._api(primitive)
+        call = api.call(sent, api.names(**note_names(primitive)), writes=True)
+        return self._created(form, primitive, ask(api, call))
 
     def _created(self, form: NoteRecords, primitive: Primitive, told: Told) -> dict[str, Outcome]:
         """With the new note's id, from the answer or by its marker."""
@@ -115,8 +113,9 @@ class NoteWriter:
             if found is None:
                 return Told(OutcomeStatus.REFUSED, "NOTE_ID_UNKNOWN").outcomes([primitive])
             identifier = found.remote_id
-        names = self._api.names(**note_names(primitive), note_id=identifier)
-        told = ask(self._api, self._api.call(form, names, writes=True))
+        api = self._api(primitive)
+        names = api.names(**note_names(primitive), note_id=identifier)
+        told = ask(api, api.call(form, names, writes=True))
         if told.is_gone and self._has_record(primitive):
             is_removal = primitive.kind is PrimitiveKind.DELETE_NOTE
             told = _DONE if is_removal else Told(OutcomeStatus.CONFLICT, "NOTE_GONE")
@@ -139,17 +138,20 @@ class NoteWriter:
     def _find(self, primitive: Primitive) -> NoteState | None:
         return self._reader.find_note(NoteRef(primitive.ref, primitive.target))
 
+    def _api(self, primitive: Primitive) -> Api:
+        return self._reader.api(primitive.ref.object)
+
     def _form(self, primitive: Primitive) -> NoteRecords:
         form = self._writes(primitive).notes
         if not isinstance(form, NoteRecords):
             raise ConfigurationError(
-                f"{self._api.description.name} has no notes that are records",
+                f"{self._reader.description.name} has no notes that are records",
                 "the plan was made with another description: make a new one",
             )
         return form
 
     def _writes(self, primitive: Primitive) -> Writes:
-        return self._api.description.writes[primitive.ref.object]
+        return self._reader.description.writes[primitive.ref.object]
 
 
 def _is_there(primitive: Primitive, found: NoteState) -> dict[str, Outcome]:

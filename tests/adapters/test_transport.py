@@ -118,6 +118,7 @@ def test_a_body_in_chunks_is_put_together(client_to: Any) -> None:
         ("deflate", zlib.compress(b"fine" * 1000)),
         ("identity", b"fine" * 1000),
     ],
+    ids=["gzip", "two-members", "zlib", "plain"],
 )
 def test_a_packed_body_is_unpacked(coding: str, packed: bytes, client_to: Any) -> None:
     client = client_to(saying(packed, f"Content-Encoding: {coding}"))

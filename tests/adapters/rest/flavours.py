@@ -1,4 +1,4 @@
-"""Descriptions of the little CRM, one for each way to keep tags and notes, as a user writes them."""
+"""Descriptions of the little CRM as a user writes them, for each way to keep tags and notes."""
 
 from __future__ import annotations
 

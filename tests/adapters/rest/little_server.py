@@ -34,7 +34,7 @@ class Behaviour:
     read_limit: int = 1000
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A bad answer."""
 
     def __init__(self, status: int, code: str = "") -> None:
@@ -169,10 +169,10 @@ class LittleCrm:
                     return planned[1], planned[2], {}
             try:
                 return self._route(request)
-            except Refused as no:
+            except RefusedError as no:
                 return no.status, {"error": {"code": no.code}}, {}
 
-    def _route(self, request: Request) -> tuple[int, Any, dict[str, str]]:
+    def _route(self, request: Request) -> tuple[int, Any, dict[str, str]]:  # noqa: PLR0911
         parts = [unquote(part) for part in request.path.split("/")[2:]]
         match parts:
             case ["me"]:
@@ -197,7 +197,7 @@ class LittleCrm:
             case ["notes", *rest]:
                 return self._notes(request, rest)
             case _:
-                raise Refused(404, "NO_SUCH_PATH")
+                raise RefusedError(404, "NO_SUCH_PATH")
 
     def _list(self, query: dict[str, str]) -> list[Row]:
         rows = [row for _, row in sorted(self.store.customers.items())]
@@ -211,13 +211,13 @@ class LittleCrm:
 
     def _row(self, number: int) -> Row:
         if number not in self.store.customers:
-            raise Refused(404, "NO_SUCH_CUSTOMER")
+            raise RefusedError(404, "NO_SUCH_CUSTOMER")
         return self.store.customers[number]
 
     def _open(self, number: int) -> Row:
         row = self._row(number)
         if number in self.store.locked:
-            raise Refused(423, "LOCKED")
+            raise RefusedError(423, "LOCKED")
         return row
 
     def _touch(self, row: Row, values: Row) -> None:
@@ -245,12 +245,12 @@ class LittleCrm:
         row = self._open(number)
         values = dict(values)
         if self.behaviour.etag and condition is not None and condition != f'"{row["rev"]}"':
-            raise Refused(412, "MOVED")
+            raise RefusedError(412, "MOVED")
         if self.behaviour.version and values.pop("rev", row["rev"]) != row["rev"]:
-            raise Refused(409, "MOVED")
+            raise RefusedError(409, "MOVED")
         unknown = set(values) - {"name", "status", "owner", "tags", "remark", "size"}
         if unknown:
-            raise Refused(400, "UNKNOWN_FIELD")
+            raise RefusedError(400, "UNKNOWN_FIELD")
         if "tags" in values:
             values["tags"] = self._tags(row, values["tags"])
         self._touch(row, values)
@@ -260,7 +260,7 @@ class LittleCrm:
             tags = list(row["tags"])
             for word, number in sent:
                 if number not in self.store.tags:
-                    raise Refused(400, "NO_SUCH_TAG")
+                    raise RefusedError(400, "NO_SUCH_TAG")
                 if word == "add" and number not in tags:
                     tags.append(number)
                 elif word == "remove" and number in tags:
@@ -276,14 +276,14 @@ class LittleCrm:
         row = self._open(number)
         key = int(tag) if tag.isdecimal() else self.tag_number(tag)
         if key not in self.store.tags:
-            raise Refused(400, "NO_SUCH_TAG")
+            raise RefusedError(400, "NO_SUCH_TAG")
         if request.method == "PUT" and key not in row["tags"]:
             self._touch(row, {"tags": [*row["tags"], key]})
         elif request.method == "PUT" and self.behaviour.blunt_links:
-            raise Refused(409, "LINKED")
+            raise RefusedError(409, "LINKED")
         elif request.method == "DELETE":
             if key not in row["tags"]:
-                raise Refused(404, "NOT_LINKED")
+                raise RefusedError(404, "NOT_LINKED")
             self._touch(row, {"tags": [each for each in row["tags"] if each != key]})
         return 204, None, {}
 
@@ -305,7 +305,7 @@ class LittleCrm:
             try:
                 self._patch(int(item["id"]), item["body"], item.get("headers", {}).get("If-Match"))
                 row |= {"status": 200, "body": {}}
-            except Refused as no:
+            except RefusedError as no:
                 if self.behaviour.strict_batch:
                     self.store = before
                     raise
@@ -330,21 +330,21 @@ class LittleCrm:
                 return 200, {"results": self._note_batch(request.body["notes"])}, {}
             case "PUT", [identifier]:
                 if identifier in self.store.notes:
-                    raise Refused(412, "EXISTS")
+                    raise RefusedError(412, "EXISTS")
                 return 201, {"id": self._new_note(identifier, request.body)}, {}
             case ("PATCH" | "DELETE") as method, [identifier]:
                 if identifier not in self.store.notes:
-                    raise Refused(404, "NO_SUCH_NOTE")
+                    raise RefusedError(404, "NO_SUCH_NOTE")
                 note = self.store.notes[identifier]
                 if note["customer"] in self.store.locked:
-                    raise Refused(423, "LOCKED")
+                    raise RefusedError(423, "LOCKED")
                 if method == "PATCH":
                     note["text"] = request.body["text"]
                 else:
                     del self.store.notes[identifier]
                 return 204, None, {}
             case _:
-                raise Refused(405)
+                raise RefusedError(405)
 
     def _new_note(self, identifier: str, body: Row) -> str:
         number = int(body["customer"])
@@ -362,7 +362,7 @@ class LittleCrm:
                 rows.append(
                     {"state": "ok"} if self.behaviour.silent else {"state": "ok", "id": made}
                 )
-            except Refused as no:
+            except RefusedError as no:
                 if self.behaviour.strict_batch:
                     self.store = before
                     raise

@@ -66,7 +66,7 @@ class LittleWorld:
             note["text"] for note in self.crm.store.notes.values() if note["customer"] == number
         ]
         remark = self.crm.store.customers[number]["remark"]
-        return notes + [remark] if remark else notes
+        return [*notes, remark] if remark else notes
 
     def writes(self) -> int:
         return len(self.crm.writes)

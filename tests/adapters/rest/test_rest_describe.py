@@ -144,6 +144,10 @@ def test_conditions_need_a_version() -> None:
     assert not can(UPDATE).conditional_writes
 
 
+def test_condition_is_for_updates() -> None:
+    assert not can(LINKS, IF_MATCH).conditional_writes
+
+
 def test_several_objects_can_what_all_of_them_can() -> None:
     text = Flavour(Behaviour(), parts=(UPDATE, BATCH, ARRAY, NOTES, "tag_length: 20\n")).text
     objects, writes = text.split("writes:\n")

@@ -225,6 +225,13 @@ def test_same_cursor_twice_is_a_loop(wire: Wire) -> None:
         described(wire, "cursor", rows="rows").pages()
 
 
+def test_same_rows_behind_another_cursor_are_a_loop(wire: Wire) -> None:
+    wire.each(lambda number: {"rows": [{"id": 1}, {"id": 2}], "next": f"c{number}"})
+    with pytest.raises(ProtocolError, match="the same page twice"):
+        described(wire, "cursor", rows="rows").pages()
+    assert len(wire.seen) == 2
+
+
 def test_object_that_is_not_described_is_a_mistake_of_the_mapping(wire: Wire) -> None:
     with pytest.raises(ConfigurationError, match="no object 'deals'"):
         described(wire, "page").pages(object="deals")

@@ -66,6 +66,15 @@ def test_rows_that_go_all_the_time_are_refused(wire: Wire, kind: str) -> None:
         described(wire, kind).pages()
 
 
+def test_same_page_again_because_rows_moved_is_no_loop(wire: Wire) -> None:
+    def add(number: int, crm: Any) -> None:
+        if number == 2:
+            crm.rows = [{"id": 100}, {"id": 101}, *crm.rows]
+
+    start(wire, "offset", 5, before=add)
+    assert complete(described(wire, "offset").pages()) == {100, 101, *range(1, 6)}
+
+
 def test_seam_holds_over_a_broken_walk(wire: Wire) -> None:
     crm = start(wire, "offset", 9)
     api = described(wire, "offset")

@@ -16,6 +16,8 @@ from tests.adapters.rest.writing import Desk
 BY_MANY = Flavour(Behaviour(), MANY, (UPDATE, ARRAY))
 BY_ONE = Flavour(Behaviour(), ONE, (UPDATE, ARRAY))
 
+OWN = "  customers:\n    own: {kind: company}\n"
+
 Open = Callable[[Flavour], Desk]
 
 
@@ -48,6 +50,12 @@ class TestMany:
         at = desk(BY_MANY)
         ref = at.add()
         at.crm.say("GET", status, body)
+        assert not at.state(ref).exists
+
+    def test_refusal_that_the_description_takes_for_none(self, desk: Open) -> None:
+        at = desk(Flavour(Behaviour(), MANY + "  missing: [400]\n", (UPDATE,)))
+        ref = at.add()
+        at.crm.say("GET", 400, {})
         assert not at.state(ref).exists
 
     def test_refused_read_is_an_error(self, desk: Open) -> None:
@@ -104,7 +112,7 @@ class TestOne:
             at.state(ref)
 
     def test_refusal_that_the_description_takes_for_gone(self, desk: Open) -> None:
-        at = desk(Flavour(Behaviour(), ONE + "missing: [403]\n", (UPDATE,)))
+        at = desk(Flavour(Behaviour(), ONE + "  missing: [403]\n", (UPDATE,)))
         ref = at.add()
         at.crm.say("GET", 403, {})
         assert not at.state(ref).exists
@@ -177,6 +185,13 @@ class TestState:
         at.crm.say("GET", 200, {"item": {"id": int(ref.id), "rev": 8}})
         assert at.state(ref).version == "8"
 
+    def test_and_then_nobody_is_named_as_the_editor(self, desk: Open) -> None:
+        edited = "as: epoch_milliseconds, by: editor.id}"
+        for read, editor in ((ONE, "3"), (ONE + ETAG, None)):
+            flavour = Flavour(Behaviour(), read, (UPDATE,))
+            at = desk(_Changed(flavour, "as: epoch_milliseconds}", edited))
+            assert at.state(at.add(editor={"id": 3})).modified_by == editor
+
 
 class _Changed(Flavour):
     """A flavour with something else in its text."""
@@ -189,6 +204,13 @@ class _Changed(Flavour):
     @property
     def text(self) -> str:
         return str(object.__getattribute__(self, "_text"))
+
+
+def test_templates_find_what_an_object_says_of_its_own(desk: Open) -> None:
+    many = MANY.replace("params: {", 'params: {kind: "{{ own.kind }}", ')
+    at = desk(_Changed(Flavour(Behaviour(), many, (UPDATE,)), "  customers:\n", OWN))
+    at.state(at.add())
+    assert at.crm.seen[0].query["kind"] == "company"
 
 
 def test_object_that_cannot_be_read_is_told(desk: Open) -> None:

@@ -12,6 +12,7 @@ from adapters.rest.seen_ids import SeenIds
 def test_it_counts_as_a_set_does(pages: list[list[str]]) -> None:
     seen, known = SeenIds(), set[str]()
     for page in pages:
+        assert seen.has_any(page) == bool(set(page) & known)
         assert seen.add(page) == len(set(page) - known)
         known |= set(page)
         assert seen.count == len(known)

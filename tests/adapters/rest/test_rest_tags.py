@@ -8,12 +8,11 @@ import pytest
 
 from adapters.rest.tags import merged, shown_names
 from adapters.rest.write_description import TagList
-from connector.errors import ProtocolError, RemoteError
+from connector.errors import ConfigurationError, ProtocolError, RemoteError
 from connector.models import OutcomeStatus
 from tests.adapters.rest.flavours import (
     COMMANDS,
     LINKS,
-    MANY,
     NAMED_LINKS,
     UPDATE,
     Flavour,
@@ -126,6 +125,12 @@ class TestCatalogue:
             {"label": "gold"}
         ]
 
+    def test_search_by_name_leaves_unknown_ids_alone(self, desk: Open) -> None:
+        at = desk(BY_SEARCH)
+        ref = at.add()
+        at.crm.add_tag(int(ref.id), "gold")
+        assert at.state(ref).tags == {str(at.crm.tag_number("gold"))}
+
     def test_name_that_nobody_can_make_is_looked_for_once(self, desk: Open) -> None:
         at = desk(Flavour(Behaviour(tags="commands"), parts=(UPDATE, COMMANDS.split("    cre")[0])))
         refs = [at.add() for _ in range(4)]
@@ -231,6 +236,18 @@ class TestLinks:
         at.crm.say("GET /api/customers", 400, {})
         assert told(at.do(ref, tag("gold"))) == [("conflict", "409")]
 
+    def test_record_without_links_may_be_not_found(self, desk: Open) -> None:
+        at = desk(BY_NAME)
+        ref = at.add()
+        at.crm.say("GET /api/customers/.*/tags", 404, {})
+        assert at.state(ref).tags == frozenset()
+
+    def test_plan_of_another_description_is_told(self, desk: Open) -> None:
+        at, linked = desk(WITH_COMMANDS), desk(WITH_LINKS)
+        (batch,) = linked.batches(linked.lowered(linked.add(), tag("gold")))
+        with pytest.raises(ConfigurationError, match="links no tags"):
+            at.adapter.send(batch)
+
     def test_list_of_links_that_fails_is_an_error(self, desk: Open) -> None:
         at = desk(BY_NAME)
         ref = at.add()
@@ -240,7 +257,11 @@ class TestLinks:
 
 
 NAMES = TagList(model="list", field="tags")
-OBJECTS = TagList(model="list", field="tags", of="tag.name", element='{"tag": "x"}')
+OBJECTS = TagList(
+    model="list", field="tags", of="tag.name", element={"tag": {"name": "{{ name }}"}}
+)
+BARE = TagList(model="list", field="tags", of="tag.name")
+TAGGED = {"tag": {"name": "a"}, "n": 1}
 TEXT = TagList(model="list", field="tags", separator=";")
 
 
@@ -278,22 +299,11 @@ class TestFields:
             (TEXT, "b; a", {"c": True, "b": False}, " a;c"),
             (TEXT, None, {"a": True, "b": True}, "a;b"),
             (TEXT, "a", {"a": False}, ""),
-            (OBJECTS, [{"tag": {"name": "a"}, "n": 1}], {"b": True}, None),
+            (OBJECTS, [TAGGED], {"b": True}, [TAGGED, {"tag": {"name": "b"}}]),
+            (BARE, [TAGGED], {"b": True, "a": False}, [{"tag": {"name": "b"}}]),
         ],
     )
     def test_field_with_ours_put_in_or_taken_out(
         self, form: TagList, value: object, wanted: dict[str, bool], written: object
     ) -> None:
-        found = merged(form, value, wanted, {})
-        if written is None:
-            assert found == [{"tag": {"name": "a"}, "n": 1}, '{"tag": "x"}']
-        else:
-            assert found == written
-
-
-def test_read_of_many_asks_again_for_what_one_answer_left_out(desk: Open) -> None:
-    at = desk(Flavour(Behaviour(read_limit=2), MANY, (UPDATE,)))
-    refs = [at.add() for _ in range(5)]
-    at.crm.delete(int(refs[4].id))
-    states = [at.state(ref).exists for ref in refs]
-    assert states == [True] * 4 + [False]
+        assert merged(form, value, wanted, {}) == written

@@ -308,6 +308,13 @@ class TestFinding:
         with pytest.raises(ProtocolError, match="no id"):
             at.state(ref, marker=MARK)
 
+    def test_notes_of_a_record_that_is_gone_are_not_looked_for(self, desk: Open) -> None:
+        at = desk(PLAIN)
+        ref = at.add()
+        at.crm.delete(int(ref.id))
+        assert not at.state(ref, marker=MARK).exists
+        assert [each.path for each in at.crm.seen] == ["/api/customers"]
+
     def test_object_without_writes_has_no_notes(self, desk: Open) -> None:
         at = desk(Flavour(Behaviour(), parts=(UPDATE,)))
         ref = at.add()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from connector.errors import AuthenticationError, QuotaError, UnavailableError
+from connector.errors import AuthenticationError, ConfigurationError, QuotaError, UnavailableError
 from connector.models import OutcomeStatus, Ref
 from tests.adapters.rest.flavours import (
     ARRAY,
@@ -15,6 +15,7 @@ from tests.adapters.rest.flavours import (
     GUARDED_BATCH,
     IF_MATCH,
     IF_MATCH_WHEN_ASKED,
+    LINKS,
     OBJECTS,
     ONE,
     REMARK,
@@ -238,6 +239,14 @@ class TestAnswers:
         at.crm.say("POST /api/batch", 200, {"responses": rows})
         assert told(at.send(*(at.lowered(ref, field("void")) for ref in refs))) == expected
 
+    def test_row_that_only_has_a_code_when_it_is_bad(self, desk: Open) -> None:
+        coded = BATCH.replace("status: status, ", "")
+        at = desk(Flavour(Behaviour(), parts=(UPDATE, coded)))
+        refs = [at.add(), at.add()]
+        at.crm.say("POST", 200, {"responses": [{}, {"body": {"error": {"code": "MOVED"}}}]})
+        outcomes = at.send(*(at.lowered(ref, field("void")) for ref in refs))
+        assert told(outcomes) == [("done", ""), ("conflict", "MOVED")]
+
     def test_batch_whose_every_row_lacks_credentials_did_not_arrive(self, desk: Open) -> None:
         at = desk(UNGUARDED)
         refs = [at.add(), at.add()]
@@ -307,6 +316,12 @@ class TestAnswers:
         with pytest.raises(UnavailableError):
             at.do(ref, tag("gold"))
         assert at.sent() == []
+
+    def test_plan_of_another_description_is_told(self, desk: Open) -> None:
+        at, linked = desk(PLAIN), desk(Flavour(Behaviour(tags="links"), parts=(LINKS,)))
+        (batch,) = at.batches(at.lowered(at.add(), field("void")))
+        with pytest.raises(ConfigurationError, match="does not say how records are updated"):
+            linked.adapter.send(batch)
 
 
 class TestNotesInAField:
