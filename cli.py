@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from connector.terminal import Group, Terminal, pass_terminal
+from connector.terminal import Group, Terminal, json_option, pass_terminal
 
 if TYPE_CHECKING:
     from connector.apply import ApplyReport
@@ -79,7 +79,7 @@ def _context(terminal: Terminal, workspace: Workspace) -> Context:
     from connector.sync import Context
 
     path = workspace.mapping_path
-    mapping = path.read_text(encoding="utf-8") if path else default_mapping(workspace.adapter)
+    mapping = path.read_text(encoding="utf-8") if path else default_mapping(workspace)
     return Context(
         workspace,
         open_adapter(workspace),
@@ -127,7 +127,9 @@ def _running(terminal: Terminal, command: str) -> Iterator[tuple[Context, Any]]:
 
 @highseas.command()
 @click.argument("directory", type=click.Path(path_type=Path), default=".")
-@click.option("--adapter", default="zoho", show_default=True, help="Which CRM (see `check`).")
+@click.option(
+    "--adapter", default="zoho", show_default=True, help="Which CRM; see `highseas adapters`."
+)
 @click.option("--name", help="The client's name; by default the folder's.")
 @click.option("--timezone", default="UTC", show_default=True, help="IANA name, e.g. Asia/Shanghai.")
 @click.option(
@@ -162,29 +164,87 @@ def init(
 @highseas.command()
 @pass_terminal
 def check(terminal: Terminal) -> None:
-    """Try the credentials and say what this CRM can do. Reads only."""
-    import msgspec
+    """Try the credentials and say what this CRM can do, and what cannot be promised with it.
+    Reads only.
 
-    from connector.remarks import policy_remarks
-    from connector.summary import check_lines
-    from connector.sync import check_fits, client_policy, identify, known_schema
+    Of a CRM behind a description, each part of it is tried. Ends with 5 when a part failed, and
+    with 1 when the CRM could not be asked at all.
+    """
+    from connector.ports import Diagnosing
+    from connector.summary import finding_lines, findings_json
 
     workspace = _open_workspace(terminal)
     context = _context(terminal, workspace)
+    adapter = context.adapter
+    findings = tuple(adapter.diagnose()) if isinstance(adapter, Diagnosing) else ()
+    tried = finding_lines(findings, workspace.language) if findings else []
+    if findings and not any(each.state == "ok" for each in findings):
+        terminal.result("check", {"findings": findings_json(findings)}, tried)
+        sys.exit(1)
+    try:
+        payload, lines = _checked(context)
+    except Exception:
+        for line in tried:  # what was seen is a help with what went wrong
+            terminal.progress(line)
+        raise
+    terminal.result("check", {**payload, "findings": findings_json(findings)}, [*lines, *tried])
+    if any(each.state == "failed" for each in findings):
+        sys.exit(5)
+
+
+def _checked(context: Context) -> tuple[dict[str, Any], list[str]]:
+    import msgspec
+
+    from connector.remarks import policy_remarks
+    from connector.summary import check_lines, promise_lines, promises_json
+    from connector.sync import check_fits, client_policy, identify, known_schema, unkept_promises
+
+    workspace, language = context.workspace, context.workspace.language
     organisation = identify(context)
     schema = known_schema(context, fresh=True)
     policy = client_policy(context)
     check_fits(context, policy)
     today = datetime.now(workspace.zone_info).date()
-    remarks = policy_remarks(policy, workspace.policy_path, workspace.language, today)
+    remarks = policy_remarks(policy, workspace.policy_path, language, today)
+    unkept = unkept_promises(context)
+    payload = {
+        "organisation": msgspec.to_builtins(organisation),
+        "schema": msgspec.to_builtins(schema),
+        "policy": {"name": policy.name, "hash": policy.hash, "remarks": remarks},
+        "promises": promises_json(unkept, language),
+    }
+    lines = check_lines(organisation, schema, language)
+    return payload, [*lines, *promise_lines(unkept, language), *remarks]
+
+
+@highseas.group("adapters", invoke_without_command=True)
+@json_option
+@click.pass_context
+def adapters_group(context: click.Context) -> None:
+    """List the CRMs that highseas can speak to, and who has seen each one working.
+
+    Example: highseas init clients/acme --adapter kinto
+    """
+    from adapters import adapter_list
+    from connector.summary import adapter_lines
+
+    if context.invoked_subcommand is not None:
+        return
+    found = [each._asdict() for each in adapter_list()]
+    context.ensure_object(Terminal).result("adapters", {"adapters": found}, adapter_lines(found))
+
+
+@adapters_group.command("schema")
+@pass_terminal
+def adapters_schema(terminal: Terminal) -> None:
+    """Print the JSON Schema of a CRM's description, for editors."""
+    import json
+
+    from adapters.rest.editor_schema import description_schema
+
+    schema = description_schema()
     terminal.result(
-        "check",
-        {
-            "organisation": msgspec.to_builtins(organisation),
-            "schema": msgspec.to_builtins(schema),
-            "policy": {"name": policy.name, "hash": policy.hash, "remarks": remarks},
-        },
-        [*check_lines(organisation, schema, workspace.language), *remarks],
+        "adapters schema", {"schema": schema}, [json.dumps(schema, ensure_ascii=False, indent=2)]
     )
 
 
@@ -232,21 +292,26 @@ def _plan_result(
 ) -> None:
     import msgspec
 
-    from connector.summary import plan_lines, preview, pull_json
-    from connector.sync import known_schema
+    from connector.promises import of_plan
+    from connector.summary import plan_lines, preview, promises_json, pull_json
+    from connector.sync import known_schema, unkept_promises
 
     plan = planned.plan
     workspace = context.workspace
+    shown = preview(journal.rows(plan.id))
+    unkept = of_plan(unkept_promises(context), shown.kinds)
     payload = {
         "plan": msgspec.to_builtins(plan),
         "pull": pull_json(planned.pulled) if planned.pulled else None,
         "remarks": list(planned.remarks),
+        "promises": promises_json(unkept, workspace.language),
     }
     lines = plan_lines(
         plan,
-        preview(journal.rows(plan.id)),
+        shown,
         _voice(terminal, workspace),
         known_schema(context).capabilities,
+        unkept,
     )
     terminal.result(command, payload, [*planned.remarks, *lines])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC
+from typing import NamedTuple
 
 import duckdb
 
@@ -19,19 +20,26 @@ _OTHER_LINES = {
     "d": "VARCHAR",
     "x": "STRUCT(id VARCHAR, field VARCHAR, message VARCHAR)",
 }
+_SWEEP_LINES = {"n": "BIGINT", "p": "VARCHAR[]"}
+
+
+class Incoming(NamedTuple):
+    """What one walk brought: which of its object's rows are new (none, some, or all), and how many
+    were missing from its sweep over all ids."""
+
+    rows: Slice
+    swept: int = 0
 
 
 def read_incoming(
     connection: duckdb.DuckDBPyConnection, mapping: CompiledMapping, walk: Walk
-) -> Slice:
-    """Stage one walk; the answer says which of the object's rows are new: none, some, or all.
-
-    The ids of some are left in the temporary table `affected(name)`.
-    """
+) -> Incoming:
+    """Stage one walk. The ids of some new rows are left in the temporary table `affected(name)`."""
     manifest, shape = walk.manifest, mapping.shapes[walk.manifest.object]
     name, full = manifest.object, manifest.since is None
-    if not full and not manifest.line:
-        return Slice.NONE
+    quiet = not (manifest.rows or manifest.deleted)
+    if not full and quiet and not manifest.present:
+        return Incoming(Slice.NONE)
     fresh = staged(f"{name}:new") if full else identifier("incoming")
     kind = "TABLE" if full else "TEMP TABLE"
     connection.execute(f"CREATE OR REPLACE {kind} {fresh} AS {_rows_sql(shape, walk)}")
@@ -40,6 +48,9 @@ def read_incoming(
         connection.execute(
             "CREATE OR REPLACE TEMP TABLE gone (id VARCHAR, n BIGINT, deleted BOOLEAN)"
         )
+    swept = 0 if full else _sweep(connection, name, fresh, walk)
+    if not full and quiet and not swept:
+        return Incoming(Slice.NONE)
     _keep_latest(connection, fresh)
     if full:
         _replace(connection, name, fresh, manifest)
@@ -48,7 +59,7 @@ def read_incoming(
     _tell(connection, name, manifest, mapping.may_lack(name))
     connection.execute("DROP TABLE gone")
     connection.execute("DROP TABLE IF EXISTS rejected")
-    return Slice.ALL if full else Slice.SOME
+    return Incoming(Slice.ALL if full else Slice.SOME, swept)
 
 
 def _files(walk: Walk) -> str:
@@ -92,6 +103,37 @@ def _gone(connection: duckdb.DuckDBPyConnection, walk: Walk) -> bool:
         "WHERE x IS NOT NULL"
     )
     return True
+
+
+def _sweep(connection: duckdb.DuckDBPyConnection, name: str, fresh: str, walk: Walk) -> int:
+    """Note as deleted, at the sweep's first line, whoever is known and not among its ids; a record
+    that came behind that line was made meanwhile. Returns how many of the staged ones are gone."""
+    if not walk.manifest.present:
+        return 0
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE present AS SELECT n, unnest(p) AS id "
+        f"FROM {_read_json(walk, _SWEEP_LINES)} WHERE p IS NOT NULL"
+    )
+    first = connection.execute("SELECT min(n) FROM present").fetchall()[0][0]
+    known = (
+        f'SELECT ":id" AS id, 0 AS n, true AS staged FROM {staged(name)} '
+        f'UNION ALL SELECT ":id", ":n", false FROM {fresh} '
+        "UNION ALL SELECT id, n, false FROM gone"
+    )
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE missing AS "
+        f"SELECT id, bool_or(staged) AS staged FROM ({known}) k "
+        "WHERE id <> '' AND NOT EXISTS (FROM present p WHERE p.id = k.id) "
+        "AND NOT EXISTS (FROM gone g WHERE g.id = k.id AND g.deleted) "
+        "GROUP BY id HAVING max(n) < $1",
+        [first],
+    )
+    connection.execute("DELETE FROM gone USING missing m WHERE gone.id = m.id")
+    connection.execute("INSERT INTO gone SELECT id, $1, true FROM missing", [first])
+    count = connection.execute("SELECT count(*) FROM missing WHERE staged").fetchall()[0][0]
+    connection.execute("DROP TABLE present")
+    connection.execute("DROP TABLE missing")
+    return int(count)
 
 
 def _keep_latest(connection: duckdb.DuckDBPyConnection, fresh: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -42,13 +42,19 @@ class FieldInfo(msgspec.Struct, frozen=True):
 
 
 class ObjectInfo(msgspec.Struct, frozen=True):
-    """One kind of record. `incremental` and `deletions` say what `pull` can do with it."""
+    """One kind of record. `incremental` and `deletions` say what `pull` can do with it; an object
+    that is not incremental is pulled in full each time.
+
+    `reconcile_days`: some changes do not show in what changed (tags, notes), so that everything is
+    wanted at least that often.
+    """
 
     name: str
     label: str
     fields: tuple[FieldInfo, ...]
     incremental: bool = True
     deletions: bool = True
+    reconcile_days: int | None = None
 
 
 class NoteLookup(StrEnum):
@@ -116,6 +122,10 @@ class Page(msgspec.Struct, frozen=True):
     `deleted` are ids. `resume` continues the walk behind this page; None on the last one.
     `watermark`: every change up to this moment is covered once this page and all before it are
     kept; None when the page says nothing about it.
+
+    `present`: for a CRM that does not tell what was deleted, ids of records that exist. Once one
+    page of a walk over what changed has any, the walk has to name all of them over its pages (also
+    those without a change): at its end whoever was known and is not among them was deleted.
     """
 
     object: str
@@ -123,6 +133,7 @@ class Page(msgspec.Struct, frozen=True):
     deleted: tuple[str, ...] = ()
     resume: str | None = None
     watermark: datetime | None = None
+    present: tuple[str, ...] = ()
 
 
 class NoteRef(msgspec.Struct, frozen=True):
@@ -176,6 +187,32 @@ class Batch(msgspec.Struct, frozen=True):
     primitives: tuple[Primitive, ...]
     cost: int = 1
     versions: Mapping[str, str] = {}
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What trying one part of an adapter's settings showed. `part` says where, such as
+    `objects.customers.list`; `state` is one of ok, warning, failed, untried; `text` is one line in
+    plain words, without a value of any record."""
+
+    part: str
+    state: Literal["ok", "warning", "failed", "untried"]
+    text: str
+
+
+@runtime_checkable
+class SelfDescribed(Protocol):
+    """What an adapter may say besides: `describe` makes no call, as the adapter was told all of it.
+    Then what was remembered of it is never relied upon."""
+
+    describes_itself: bool
+
+
+@runtime_checkable
+class Diagnosing(Protocol):
+    """What an adapter may have besides: it tries, part by part, what it was told about its CRM."""
+
+    def diagnose(self) -> Iterator[Finding]:
+        """Reads only. A part that fails is a finding, never an error."""
 
 
 @runtime_checkable

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 import msgspec
 
 from connector.errors import AuthenticationError, ProtocolError, RemoteError
 from connector.mapping import CompiledMapping, compile_mapping
 from connector.needs import NO_NEEDS, Needs
-from connector.ports import Adapter, PullRequest
+from connector.ports import Adapter, ObjectInfo, PullRequest
 from connector.row_shape import Reject, RowCheck
 from connector.shrink import ShrunkenPullError
 from connector.spool import Spool, Walk
@@ -75,6 +76,7 @@ def pull(  # noqa: PLR0913 - what to pull, where from, where to, and the say of 
     *,
     mapping: str,
     now: Callable[[], datetime],
+    objects: Mapping[str, ObjectInfo] = MappingProxyType({}),
     needs: Needs = NO_NEEDS,
     full: bool = False,
     accept_shrink: bool = False,
@@ -82,8 +84,9 @@ def pull(  # noqa: PLR0913 - what to pull, where from, where to, and the say of 
 ) -> PullReport:
     """Bring the staged copy up to date: what changed since the last pull, or everything.
 
-    `needs`: what the policy wants besides the mapping's facts; more fields of the CRM than the last
-    time mean that the customers are pulled in full.
+    `objects`: what the CRM says of its objects: one that cannot tell what changed is pulled in full
+    each time. `needs`: what the policy wants besides the mapping's facts; more fields of the CRM
+    than the last time mean that the customers are pulled in full.
     A pull that broke off goes on behind the last page that it kept. Raises RefusedError when what
     came looks empty, shrunken or blank-keyed; RemoteError when the CRM could not be asked.
     """
@@ -100,7 +103,8 @@ def pull(  # noqa: PLR0913 - what to pull, where from, where to, and the say of 
     rebuilt = not known and warehouse.path.exists() and not warehouse.exists()
     if rebuilt:
         progress(message(workspace.language, "progress.rebuilt"))
-    tasks = _tasks(workspace, compiled, known, started, full=full)
+    days = {} if full else _full_every(workspace, compiled, objects)
+    tasks = _tasks(workspace, compiled, known, started, days)
 
     def tell(name: str, rows: int) -> None:
         values = {"object": name, "count": f"{rows:,}"}
@@ -142,20 +146,34 @@ def _tasks(
     mapping: CompiledMapping,
     pulls: dict[str, Pulled],
     moment: datetime,
-    *,
-    full: bool,
+    full_every: Mapping[str, int],
 ) -> list[_Task]:
-    settings = workspace.config.pull
+    """`full_every`: how many days old the last full pull of an object may be; one that is not named
+    is pulled in full."""
+    overlap = timedelta(minutes=workspace.config.pull.overlap_minutes)
     tasks = []
     for name in mapping.shapes:
         known = pulls.get(name)
         since = None
         if known is not None and known.watermark is not None and known.full_at is not None:
-            young = moment - known.full_at < timedelta(days=settings.full_every_days)
-            if young and not full and has_paths(mapping, name, known.paths):
-                since = known.watermark - timedelta(minutes=settings.overlap_minutes)
+            young = moment - known.full_at < timedelta(days=full_every.get(name, 0))
+            if young and has_paths(mapping, name, known.paths):
+                since = known.watermark - overlap
         tasks.append(_Task(name, since, known.walk if known else ""))
     return tasks
+
+
+def _full_every(
+    workspace: Workspace, mapping: CompiledMapping, objects: Mapping[str, ObjectInfo]
+) -> dict[str, int]:
+    """In days, for each object that can tell what changed."""
+    longest = workspace.config.pull.full_every_days
+    infos = {name: objects.get(name) for name in mapping.shapes}
+    return {
+        name: min(longest, (info and info.reconcile_days) or longest)
+        for name, info in infos.items()
+        if info is None or info.incremental
+    }
 
 
 class _BrokenOffError(RemoteError):
@@ -280,7 +298,7 @@ def _report(outcome: _Outcome, staged: Staged) -> ObjectReport:
         kind=kind,
         rows=manifest.rows,
         pages=manifest.pages,
-        deleted=manifest.deleted,
+        deleted=manifest.deleted + staged.swept.get(task.name, 0),
         rejected=manifest.rejected,
         problems=problems,
         orphans=orphans,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import duckdb
 
@@ -30,7 +30,10 @@ class Guard:
         connection: duckdb.DuckDBPyConnection,
         mapping: CompiledMapping,
         slices: Mapping[str, Slice],
+        swept: Collection[str] = (),
     ) -> None:
+        """`swept`: objects of which a sweep over all ids did not find some records."""
+        self.slices = slices
         self._connection = connection
         self._mapping = mapping
         self._tables = [
@@ -38,7 +41,8 @@ class Guard:
             for table in ("customers", *FACTS)
             if any(table in mapping.tables_of(name) for name in slices)
         ]
-        self._full = {name for name, kind in slices.items() if kind is Slice.ALL}
+        full = {name for name, kind in slices.items() if kind is Slice.ALL}
+        self._full = full.union(swept)
         self._before = self._count()
 
     @staticmethod
@@ -54,7 +58,7 @@ class Guard:
                 )
 
     def refuse_loss(self) -> None:
-        """Raises RefusedError when a full pull brought over 20 % fewer, or no customer at all."""
+        """Raises RefusedError when a full pull or a sweep found over 20 % fewer, or no customer."""
         after = self._count()
         for (table, name), before in self._before.items():
             if not self._full & {name, *self._mapping.between(table, name)}:

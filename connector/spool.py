@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -25,12 +25,15 @@ from connector.row_shape import RowCheck
 MANIFEST = "manifest.json"
 PART_ROWS = 25_000
 PART_SECONDS = 10
+# A line of a sweep must stay shorter than what the reader takes as one JSON object (16 MB).
+SWEEP_LINE_IDS = 10_000
 RESUME_FOR = timedelta(hours=12)
 _FORMAT = 1
 
 
 class Manifest(msgspec.Struct):
-    """What is kept of one walk over one object. `line` numbers every line that was ever kept."""
+    """What is kept of one walk over one object. `line` numbers every line that was ever kept.
+    `present` counts the ids that its pages named as existing; 0 is no sweep at all."""
 
     walk: str
     object: str
@@ -47,6 +50,7 @@ class Manifest(msgspec.Struct):
     deleted: int = 0
     rejected: int = 0
     blank: int = 0
+    present: int = 0
     done: bool = False
     format: int = _FORMAT
 
@@ -67,7 +71,8 @@ class Walk:
         return [self.directory / name for name in self.manifest.parts]
 
     def keep(self, page: Page, check: RowCheck) -> None:
-        """Keep one page: each row or why it was rejected, then what was deleted."""
+        """Keep one page: each row or why it was rejected, then what was deleted, then which ids
+        exist."""
         manifest = self.manifest
         text = b"".join(page.rows)
         rejects = check.rejects(page.rows, text)
@@ -85,11 +90,17 @@ class Walk:
             b'{"n":%d,"d":%b}\n' % (first + place, msgspec.json.encode(identifier))
             for place, identifier in enumerate(page.deleted)
         ]
+        first += len(page.deleted)
+        lines += [
+            b'{"n":%d,"p":%b}\n' % (first + place, msgspec.json.encode(identifiers))
+            for place, identifiers in enumerate(_shares(page.present))
+        ]
         manifest.line += len(lines)
         manifest.rejected += len(rejects)
         manifest.blank += sum(not reject.id for reject in rejects.values())
         manifest.rows += len(page.rows)
         manifest.deleted += len(page.deleted)
+        manifest.present += len(page.present)
         manifest.pages += 1
         manifest.resume = page.resume
         manifest.unseen = check.unseen
@@ -215,6 +226,11 @@ def sync_directory(directory: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _shares(identifiers: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    for begin in range(0, len(identifiers), SWEEP_LINE_IDS):
+        yield identifiers[begin : begin + SWEEP_LINE_IDS]
 
 
 def _one_line(row: bytes) -> bytes:

@@ -44,8 +44,9 @@ PROBLEMS_NAMED = 5  # of each object
 
 @dataclass
 class Staged:
-    """What became of it, object by object."""
+    """What became of it, object by object. `swept`: records that a sweep did not find."""
 
+    swept: dict[str, int] = field(default_factory=dict)
     problems: dict[str, int] = field(default_factory=dict)
     orphans: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[Reject]] = field(default_factory=dict)
@@ -93,7 +94,12 @@ class _Load:
         changed = {
             walk.manifest.object: read_incoming(connection, mapping, walk) for walk in loading.walks
         }
-        slices = {name: kind for name, kind in changed.items() if kind is not Slice.NONE}
+        slices = {
+            name: incoming.rows
+            for name, incoming in changed.items()
+            if incoming.rows is not Slice.NONE
+        }
+        swept = {name: incoming.swept for name, incoming in changed.items() if incoming.swept}
         if refilled:
             # without its staged table an object's rows cannot stay as another mapping made them
             remapped = self._forget_unmapped() or remapped
@@ -104,18 +110,17 @@ class _Load:
         set_meta(connection, "fields", fields)
         set_meta(connection, "status_field", mapping.status_field or "")
         if slices or derived.missing:
-            self._rebuild(slices, derived, anew=remapped)
+            self._rebuild(Guard(connection, mapping, slices, swept), derived, anew=remapped)
         derived.record()
         self._record(recount=remapped or any(map(self._has_facts, slices)))
-        return Staged(self._problems(), self._orphans(), self._examples())
+        return Staged(swept, self._problems(), self._orphans(), self._examples())
 
-    def _rebuild(self, slices: Mapping[str, Slice], derived: Derived, *, anew: bool) -> None:
+    def _rebuild(self, guard: Guard, derived: Derived, *, anew: bool) -> None:
         connection, warehouse, loading = self._connection, self._warehouse, self._loading
         history.sync_versions(connection, warehouse.history_path, warehouse.zone)
-        guard = Guard(connection, self._mapping, slices)
         today = self._today().isoformat()
         seen = Seen(f"DATE {literal(today)}", history.moment_sql(loading.now), anew)
-        build = FactsBuild(connection, self._mapping, seen, slices, derived.watched)
+        build = FactsBuild(connection, self._mapping, seen, guard.slices, derived.watched)
         build.run()
         if not loading.accept_shrink:
             guard.refuse_loss()

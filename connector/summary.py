@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -15,7 +16,8 @@ from connector.apply import ApplyReport
 from connector.journal_model import Run
 from connector.models import Primitive, PrimitiveKind
 from connector.plan_model import Plan, PlanRow, RowStatus
-from connector.ports import Capabilities, Organisation, Schema
+from connector.ports import Capabilities, Finding, Organisation, Schema
+from connector.promises import Caveat, Unkept
 from connector.pull import PullReport
 from connector.render import render_table, shorten
 from policies.messages import evidence_phrase, has_message, input_label, message
@@ -53,8 +55,15 @@ class Voice(NamedTuple):
     command: str = "highseas"
 
 
-def plan_lines(plan: Plan, shown: Preview, voice: Voice, capabilities: Capabilities) -> list[str]:
-    """Counts first, then examples with reasons, what was left alone and why, cost, next command."""
+def plan_lines(
+    plan: Plan,
+    shown: Preview,
+    voice: Voice,
+    capabilities: Capabilities,
+    unkept: Iterable[Caveat] = (),
+) -> list[str]:
+    """Counts first, then examples with reasons, what was left alone and why, cost, which promises
+    do not hold, next command."""
     header, language = plan.header, voice.language
     day = datetime.fromisoformat(header.as_of).astimezone(ZoneInfo(voice.zone)).date()
     title = "plan.undo_title" if header.kind == "undo" else "plan.title"
@@ -67,8 +76,9 @@ def plan_lines(plan: Plan, shown: Preview, voice: Voice, capabilities: Capabilit
         *_examples(shown.examples, language),
         "",
     ]
+    untold = promise_lines(unkept, language)
     if plan.changes == 0:
-        return [*lines, message(language, "plan.none")]
+        return [*lines, *untold, message(language, "plan.none")]
     figures = {
         "primitives": plan.primitives,
         "calls": plan.calls,
@@ -81,6 +91,7 @@ def plan_lines(plan: Plan, shown: Preview, voice: Voice, capabilities: Capabilit
             message(language, f"primitive.{kind}") for kind in loud
         )
         lines.append(message(language, "plan.automations", kinds=names))
+    lines += untold
     if header.overrides:
         given = message(language, "list.separator").join(header.overrides)
         return [*lines, message(language, "plan.looking", params=given)]
@@ -275,9 +286,27 @@ def runs_lines(runs: Sequence[Run], language: str, zone: str) -> list[str]:
         return value.astimezone(local).strftime("%Y-%m-%d %H:%M:%S") if value else "-"
 
     rows = [
-        [run.id, run.kind, moment(run.started_at), moment(run.ended_at), run.status] for run in runs
+        [
+            run.id,
+            run.kind,
+            moment(run.started_at),
+            moment(run.ended_at),
+            message(language, f"run_state.{run.status.replace(' ', '_')}"),
+        ]
+        for run in runs
     ]
     return render_table(header, rows, language)
+
+
+def init_lines(files: Iterable[Path], language: str, command: str) -> list[str]:
+    """The files of a new workspace, and what comes next; `command` calls the program there."""
+    wrote = [message(language, "init.wrote", path=path) for path in files]
+    return [*wrote, message(language, "init.next", highseas=command)]
+
+
+def stop_lines(holder: str, language: str) -> list[str]:
+    """Who was asked to stop (`holder_description`), if anybody runs here."""
+    return [message(language, "stop.asked" if holder else "stop.idle", holder=holder)]
 
 
 def check_lines(organisation: Organisation, schema: Schema, language: str) -> list[str]:
@@ -306,3 +335,52 @@ def check_lines(organisation: Organisation, schema: Schema, language: str) -> li
         )
     lookup = message(language, f"check.notes_{schema.capabilities.note_lookup}")
     return [*lines, lookup]
+
+
+def promise_lines(unkept: Iterable[Caveat], language: str) -> list[str]:
+    """What cannot be promised with this CRM, but for automations: of these `check` speaks with
+    each kind of write, and a plan in a line of its own."""
+    return [
+        promise_text(caveat, language) for caveat in unkept if caveat.code is not Unkept.AUTOMATIONS
+    ]
+
+
+def promise_text(caveat: Caveat, language: str) -> str:
+    """One of them in words."""
+    separator = message(language, "list.separator")
+    kinds = (message(language, f"primitive.{kind}") for kind in caveat.kinds)
+    return message(
+        language,
+        f"promise.{caveat.code}",
+        objects=separator.join(caveat.objects),
+        kinds=separator.join(kinds),
+        days=caveat.days,
+        seconds=caveat.seconds,
+    )
+
+
+def promises_json(unkept: Iterable[Caveat], language: str) -> list[dict[str, Any]]:
+    """All of them for programs, each with its words."""
+    return [
+        {**msgspec.to_builtins(caveat), "text": promise_text(caveat, language)} for caveat in unkept
+    ]
+
+
+def finding_lines(findings: Iterable[Finding], language: str) -> list[str]:
+    """What trying the parts of an adapter's settings showed, part by part."""
+    header = [message(language, f"finding.{name}") for name in ("state", "part", "seen")]
+    rows = [[message(language, f"finding.{each.state}"), each.part, each.text] for each in findings]
+    return render_table(header, rows, language)
+
+
+def findings_json(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    """The same for programs."""
+    return [msgspec.to_builtins(each) for each in findings]
+
+
+def adapter_lines(listed: Sequence[Mapping[str, str]]) -> list[str]:
+    """Adapters by name: what for, who has seen them working, and where they come from."""
+    rows = [
+        [each["name"], each["title"], each["status"] or f"from {each['origin']}"] for each in listed
+    ]
+    return render_table(("name", "for", "status"), rows)

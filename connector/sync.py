@@ -35,7 +35,8 @@ from connector.policy_fit import (
     policy_needs,
     refuse_lacking,
 )
-from connector.ports import Adapter, Organisation, Schema
+from connector.ports import Adapter, Organisation, Schema, SelfDescribed
+from connector.promises import Caveat, caveats
 from connector.pull import PullReport, pull
 from connector.remarks import policy_remarks
 from connector.reseed import reseed
@@ -138,15 +139,18 @@ def refresh(
 ) -> PullReport:
     """Bring the staged copy up to date, with what the policy asks for."""
     identify(context)
+    adapter = context.adapter
+    free = isinstance(adapter, SelfDescribed) and adapter.describes_itself
     return pull(
         context.workspace,
-        context.adapter,
+        adapter,
         context.warehouse,
         mapping=context.mapping,
         full=full,
         accept_shrink=accept_shrink,
         now=context.now,
         progress=context.progress,
+        objects=known_schema(context, fresh=free).objects,
         needs=policy_needs(policy, context.workspace),
     )
 
@@ -217,6 +221,13 @@ def find_own_notes(context: Context, journal: Journal, planning: PlanContext) ->
 def known_schema(context: Context, *, fresh: bool = False) -> Schema:
     """What the CRM can do, as it said at the last `check`; asked once and then remembered."""
     return policy_fit.known_schema(context.workspace, context.adapter, fresh=fresh)
+
+
+def unkept_promises(context: Context) -> tuple[Caveat, ...]:
+    """What cannot be promised with this CRM, for the objects that this workspace pulls."""
+    pulled = context.compiled_mapping.shapes
+    days = context.workspace.config.pull.full_every_days
+    return caveats(known_schema(context), pulled, days)
 
 
 def client_policy(

@@ -67,20 +67,21 @@ def _ask_for_json(context: click.Context, _option: click.Parameter, wanted: bool
         context.ensure_object(Terminal).as_json = True
 
 
+_JSON: dict[str, Any] = {
+    "is_flag": True,
+    "expose_value": False,
+    "callback": _ask_for_json,
+    "help": "One JSON object on stdout.",
+}
+json_option = click.option("--json", **_JSON)
+
+
 class Command(click.Command):
     """A command that takes --json behind its name too."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.params.append(
-            click.Option(
-                ["--json"],
-                is_flag=True,
-                expose_value=False,
-                callback=_ask_for_json,
-                help="One JSON object on stdout.",
-            )
-        )
+        self.params.append(click.Option(["--json"], **_JSON))
 
 
 class Group(click.Group):

@@ -18,7 +18,7 @@ from adapters.rest.description import Description
 from adapters.rest.paths import MISSING, look
 from adapters.rest.replies import decoded
 from adapters.rest.templates import render, render_text
-from connector.errors import ConfigurationError
+from connector.errors import ConfigurationError, ProtocolError
 
 _JSON = {"Content-Type": "application/json"}
 # Of these one stands as a part of its own in a path.
@@ -96,7 +96,14 @@ class Api:
     def following(self, call: Call, link: str) -> Call:
         """The call to the next page behind a link, which must not lead to another server."""
         origin = origin_of(render_text(self.description.server.url, self.names()))
-        return replace(call, path=local_path(link, origin, call.path), params={})
+        try:
+            path = local_path(link, origin, call.path)
+        except ValueError:
+            raise ProtocolError(
+                "the CRM's link to the next page is no address",
+                "correct `paging` in its description; `highseas check` shows what it saw",
+            ) from None
+        return replace(call, path=path, params={})
 
 
 class _Lazy(Mapping[str, Any]):

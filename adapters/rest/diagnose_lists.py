@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -15,7 +16,15 @@ from adapters.rest.findings import counted, failed, ok, tried, untried, warning
 from adapters.rest.incremental import changed, list_names, swept
 from adapters.rest.listed_page import ListedPage, fetch
 from adapters.rest.moments import moment_of
-from adapters.rest.object_description import Deleted, Keyset, Listing, ObjectForm, Tombstone
+from adapters.rest.object_description import (
+    Changes,
+    Deleted,
+    Keyset,
+    Listing,
+    ObjectForm,
+    Sweep,
+    Tombstone,
+)
 from adapters.rest.paging import NUMBERED, SEAMED, Got, Position, following
 from adapters.rest.paths import MISSING, look
 from adapters.rest.values import Plain
@@ -66,13 +75,12 @@ class ListTrial:
             yield from modified_findings(
                 f"{part}.modified", form.modified, self._rows, self._zone, at
             )
-        for word, is_there, trial in (
-            ("changes", form.changes, self._changes),
-            ("deleted", form.deleted, self._deleted),
-            ("sweep", form.sweep, self._sweep),
-        ):
-            if is_there is not None:
-                yield from tried(f"{part}.{word}", trial)
+        if form.changes is not None:
+            yield from tried(f"{part}.changes", partial(self._changes, form.changes))
+        if form.deleted is not None:
+            yield from tried(f"{part}.deleted", partial(self._deleted, form.deleted))
+        if form.sweep is not None:
+            yield from tried(f"{part}.sweep", partial(self._sweep, form.sweep))
 
     # Pages.
 
@@ -189,15 +197,14 @@ class ListTrial:
 
     # What changed, and what is gone.
 
-    def _changes(self) -> Iterator[Finding]:
-        part, form = f"{self._part}.changes", self._form
-        latest = self._latest()
-        if latest is None or form.changes is None:
+    def _changes(self, changes: Changes) -> Iterator[Finding]:
+        part, latest = f"{self._part}.changes", self._latest()
+        if latest is None:
             yield untried(part, "without a moment of change there is nothing to ask from")
             return
-        listing = changed(form.list, form.changes)
+        listing = changed(self._form.list, changes)
         seen = self._fetch(listing, Position(), latest)
-        living = [row for row in seen.rows if not _is_deleted(row, form.changes.tombstone)]
+        living = [row for row in seen.rows if not _is_deleted(row, changes.tombstone)]
         old = [row for row in living if (at := self._moment(row)) and at < latest - _COARSE]
         if old:
             yield warning(
@@ -206,13 +213,13 @@ class ListTrial:
                 "the CRM does not heed the filter, and all is pulled each time",
             )
             return
-        yield from self._included(seen, latest)
+        yield from self._included(changes, seen, latest)
         yield from self._nothing_from(listing, latest)
-        if form.changes.tombstone is not None and len(living) == len(seen.rows):
+        if changes.tombstone is not None and len(living) == len(seen.rows):
             yield untried(f"{part}.tombstone", "no deleted record came, so none was seen")
 
-    def _included(self, seen: _Seen, latest: datetime) -> Iterator[Finding]:
-        part, changes = f"{self._part}.changes", self._form.changes
+    def _included(self, changes: Changes, seen: _Seen, latest: datetime) -> Iterator[Finding]:
+        part = f"{self._part}.changes"
         text = f"{counted(len(seen.rows), 'row')} from the newest change on"
         own = {
             identifier
@@ -224,7 +231,7 @@ class ListTrial:
             yield ok(part, f"{text}, which is among them")
         elif seen.page.more or len(seen.rows) >= self._form.list.page_size:
             yield ok(part, f"{text}, and more pages behind them")
-        elif changes is not None and changes.overlap_seconds:
+        elif changes.overlap_seconds:
             yield ok(
                 part,
                 f"{text}, which is not among them (>): the overlap of "
@@ -248,10 +255,10 @@ class ListTrial:
                 part, f"{count} from tomorrow on: the CRM does not heed the filter, or its form"
             )
 
-    def _deleted(self) -> Iterator[Finding]:
-        part, listing = f"{self._part}.deleted", self._form.deleted
+    def _deleted(self, listing: Deleted) -> Iterator[Finding]:
+        part = f"{self._part}.deleted"
         since = self._latest() or self._seen[0].page.at
-        if listing is None or since is None:
+        if since is None:
             yield untried(part, "without a moment there is nothing to ask from")
             return
         seen = self._fetch(listing, Position(), since - _LONG_AGO)
@@ -262,11 +269,9 @@ class ListTrial:
         else:
             yield ok(part, f"{counted(len(seen.ids), 'deleted record')} on the first page")
 
-    def _sweep(self) -> Iterator[Finding]:
+    def _sweep(self, sweep: Sweep) -> Iterator[Finding]:
         part, form = f"{self._part}.sweep", self._form
-        if form.sweep is None:
-            return
-        listing = swept(form.list, form.sweep)
+        listing = swept(form.list, sweep)
         seen = self._fetch(listing, Position())
         missed = set(self.ids) - set(seen.ids)
         if not all(seen.ids) or not seen.ids:

@@ -91,7 +91,8 @@ def page_call(api: Api, listing: Listing, names: Mapping[str, Any], position: Po
         return replace(call, headers={"Range": header, **call.headers})
     if position.link:
         path, _, query = position.link.partition("?")
-        return replace(call, path=path, params=_params(query))
+        # What a link holds is told as little as the rest of a body.
+        return replace(call, path=path, params=_params(query), shown=call.path)
     return call
 
 
@@ -101,7 +102,7 @@ def local_link(api: Api, call: Call, link: str) -> str:
     path, _, query = api.following(call, link).path.partition("?")
     secret = _auth_params(api)
     query = urlencode([pair for pair in _pairs(query) if pair[0] not in secret])
-    return f"{path}?{query}" if query else path
+    return f"{path}?{query}" if query else path or "/"
 
 
 def following(listing: Listing, position: Position, got: Got) -> Position | None:

@@ -18,7 +18,7 @@ from adapters.rest.write_description import TagLinks, Writes
 from adapters.rest.write_description import Update as UpdateForm
 from adapters.rest.write_notes import NoteWriter
 from adapters.settling import RECORD_GONE, settle_by_reading
-from connector.errors import ConfigurationError, RemoteError
+from connector.errors import ConfigurationError, HighseasError, RemoteError
 from connector.models import Outcome, OutcomeStatus, Primitive, PrimitiveKind, Ref
 from connector.ports import Batch
 
@@ -69,7 +69,30 @@ class Writer:
             outcomes |= update.outcomes
             if update.parts:
                 updates.append(update)
-        return outcomes | self._ship(updates)
+        outcomes |= self._ship(updates)
+        for update in updates:
+            outcomes |= self._apart(update, outcomes, versions)
+        return outcomes
+
+    def _apart(
+        self, update: Update, outcomes: Mapping[str, Outcome], versions: Mapping[str, str]
+    ) -> dict[str, Outcome]:
+        """Where several intents were refused together, nothing of them was written: each is sent
+        alone, so that one of them does not spoil it for the others."""
+        by_intent: dict[str, list[Primitive]] = {}
+        for primitive in update.primitives:
+            by_intent.setdefault(primitive.intent_id, []).append(primitive)
+        first = outcomes[update.primitives[0].key]
+        is_spoilt = first.status is OutcomeStatus.REFUSED and first.code != RECORD_GONE
+        if len(by_intent) == 1 or not is_spoilt:
+            return {}
+        told: dict[str, Outcome] = {}
+        for members in by_intent.values():
+            try:
+                told |= self._update(members, versions)
+            except HighseasError:  # it is not that nothing was sent
+                continue
+        return told
 
     def _ship(self, updates: Sequence[Update]) -> dict[str, Outcome]:
         """Together where the API takes several, and each by itself otherwise."""

@@ -165,6 +165,8 @@ def test_several_objects_can_what_all_of_them_can() -> None:
     ("parts", "reason"),
     [
         ((UPDATE, NOTES.replace("  find:", "  update:")), "find"),
+        ((LINKS.replace("  field: tags\n", ""),), "stand in a field"),
+        ((UPDATE, "locking: {}\n"), "where does the version go"),
         ((LAGGING.replace("  lag_seconds: 5\n", ""),), "lag_seconds"),
         (('owner: owner\nlocking: {json: {rev: "{{ version }}"}}\n',), "update"),
         (

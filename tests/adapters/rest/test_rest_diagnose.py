@@ -573,3 +573,55 @@ def test_a_zone_whose_template_cannot_be_filled(wire: Wire, crm: ToldCrm) -> Non
         wire, ('server: {url: "{{ url }}"}', f'server: {{url: "{{{{ url }}}}", {zone}}}')
     )
     assert [each.state for each in found if each.part == "server.timezone"] == ["failed"]
+
+
+SMALLEST = """\
+rest: 1
+name: Smallest
+settings: {url: {}}
+server: {url: "{{ url }}"}
+identity: {call: {path: /me}, id: "{{ answer.organisation }}", user_id: "{{ answer.user }}"}
+objects:
+  things:
+    list: {path: /things}
+    deleted: {path: /deleted, rows: data, id: gone}
+"""
+
+
+def smallest(wire: Wire, body: bytes) -> list[Finding]:
+    def answer(seen: Seen) -> Said:
+        return Said(200, body) if seen.path == "/things" else ToldCrm()._answer(seen)
+
+    wire.route = answer
+    adapter = RestAdapter(
+        read_description(Source(SMALLEST, "crm.yaml")), {"url": wire.url}, timing=Timing()
+    )
+    try:
+        return list(adapter.diagnose())
+    finally:
+        adapter.close()
+
+
+def test_the_smallest_description_is_tried_too(wire: Wire) -> None:
+    found = smallest(wire, b'[{"id": 1, "name": "a"}]')
+    assert bad(found) == []
+    assert told(found, "objects.things.fields") == [("ok", "there, and not described: name")]
+    assert told(found, "objects.things.deleted")[0][0] == "untried"
+    assert [text for _, text in told(smallest(wire, b'[{"id": 1}]'), "objects.things.fields")] == []
+
+
+def test_a_row_that_cannot_be_read_has_no_id(wire: Wire) -> None:
+    found = smallest(wire, b'[{"id": 1, "name": "a"}, {"id": 2, "name": "\xff"}]')
+    assert told(found, "objects.things.id")[0] == ("warning", "1 row without an id")
+
+
+def test_numbers_as_moments(wire: Wire, crm: ToldCrm) -> None:
+    for number, row in enumerate(crm.rows):
+        row["changed"] = 1_790_000_000 + number
+    crm._is_since = lambda row, since: False  # type: ignore[method-assign]
+    change = (
+        "modified: {path: changed, created: made}",
+        "modified: {path: changed, as: epoch_seconds}",
+    )
+    found = findings(wire, change)
+    assert "written like 9999999999" in told(found, "objects.customers.modified")[0][1]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adapters.rest.tags import merged, shown_names
 from adapters.rest.write_description import TagList
@@ -35,6 +37,19 @@ Open = Callable[[Flavour], Desk]
 
 def looks(at: Desk) -> int:
     return sum(each.method == "GET" and each.path == "/api/tags" for each in at.crm.seen)
+
+
+names = st.text(st.characters(categories=("L",)), min_size=1, max_size=6)
+
+
+@given(st.lists(names, unique=True), st.dictionaries(names, st.booleans()))
+def test_foreign_names_stay_in_their_order(there: list[str], wanted: dict[str, bool]) -> None:
+    for form, value in ((NAMES, there), (TEXT, ";".join(there))):
+        shown = shown_names(form, merged(form, value, wanted, {}), None)
+        foreign = [name for name in there if name not in wanted]
+        assert [name for name in shown if name not in wanted] == foreign
+        assert {name for name in wanted if name in shown} == {n for n, w in wanted.items() if w}
+        assert len(shown) == len(set(shown))
 
 
 class TestCatalogue:

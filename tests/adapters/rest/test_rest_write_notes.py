@@ -89,6 +89,20 @@ class TestNew:
         at.do(at.add(), note())
         assert at.sent()[-1].headers["Idempotency-Key"] != first.headers["Idempotency-Key"]
 
+    def test_id_that_the_description_does_not_name_is_looked_up(self, desk: Open) -> None:
+        header = "created: {header: Location}"
+        for text in (NOTES.replace("  created: id\n", ""), NOTES.replace("created: id", header)):
+            at = desk(Flavour(Behaviour(), parts=(text,)))
+            (outcome,) = at.do(at.add(), note())
+            assert outcome.remote_id == next(iter(at.crm.store.notes))
+
+    def test_id_that_only_a_header_would_tell_is_looked_up_for_a_row(self, desk: Open) -> None:
+        text = MANY_NOTES.replace("created: id", "created: {header: Location}")
+        at = desk(Flavour(Behaviour(), parts=(text,)))
+        refs = [at.add(), at.add()]
+        outcomes = at.send(*(at.lowered(ref, note()) for ref in refs))
+        assert [outcome.remote_id for outcome in outcomes] == list(at.crm.store.notes)
+
 
 class TestSettling:
     def test_lost_answer_is_found_by_its_marker(self, desk: Open) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -122,6 +123,34 @@ class TestWhatStandsAlready:
         assert at.sent() == []
 
 
+class TestIntentsOnOneRecord:
+    @pytest.mark.parametrize("flavour", [PLAIN, TOGETHER], ids=["alone", "batch"])
+    def test_one_that_is_refused_does_not_spoil_the_other(
+        self, desk: Open, flavour: Flavour
+    ) -> None:
+        at = desk(flavour)
+        ref, other = at.add(), at.add()
+        fine = at.lowered(ref, tag("gold"), intent="a")
+        bad = at.lowered(ref, field("x", None, name="no_such_field"), intent="b")
+        third = at.lowered(other, tag("gold"), intent="c")
+        outcomes = {each.key: each for each in at.send(fine, bad, third)}
+        assert told([outcomes["a.0"], outcomes["b.0"], outcomes["c.0"]]) == [
+            ("done", ""),
+            ("refused", "UNKNOWN_FIELD"),
+            ("done", ""),
+        ]
+        assert at.tags(ref) == ["gold"]
+
+    def test_error_on_the_second_way_leaves_the_refusal(self, desk: Open) -> None:
+        at = desk(PLAIN)
+        ref = at.add()
+        for _ in range(20):
+            at.crm.say("PATCH", 429, {})
+        at.crm.answers.insert(0, (re.compile("PATCH"), 400, {"error": {"code": "NO"}}))
+        groups = [at.lowered(ref, tag(name), intent=name) for name in ("gold", "cold")]
+        assert told(at.send(*groups)) == [("refused", "NO")] * 2
+
+
 class TestForeignTags:
     def test_tags_of_others_keep_their_place_and_their_form(self, desk: Open) -> None:
         at = desk(Flavour(Behaviour(tags="objects"), parts=(UPDATE, OBJECTS)))
@@ -209,6 +238,16 @@ class TestConditions:
         assert statuses(outcomes) == [DONE] * 3
         assert [request.method for request in at.sent()] == ["POST", "PATCH"]
         assert "If-Match" not in at.sent()[1].headers
+
+    def test_what_goes_by_itself_is_parked_when_it_cannot_be_sent_any_more(
+        self, desk: Open
+    ) -> None:
+        at = desk(TOGETHER)
+        bare, *rest = [at.add(rev=None), at.add(), at.add()]
+        for _ in range(9):
+            at.crm.say("PATCH", 429, {})
+        outcomes = at.send(*(at.lowered(ref, field("void")) for ref in (bare, *rest)))
+        assert told(outcomes) == [("parked", "NOT_SENT"), ("done", ""), ("done", "")]
 
 
 class TestAnswers:
