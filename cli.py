@@ -149,6 +149,7 @@ def init(
     Example: highseas init clients/acme --timezone Asia/Shanghai --language zh-CN
     """
     from adapters import starter_settings
+    from connector.summary import init_lines
     from connector.workspace_files import NewWorkspace, create_workspace
 
     client = name or directory.resolve().name
@@ -157,7 +158,7 @@ def init(
     terminal.result(
         "init",
         {"files": [str(path) for path in files]},
-        [*(f"wrote {path}" for path in files), f"Next: highseas -C {directory} check"],
+        init_lines(files, language, f"highseas -C {directory}"),
     )
 
 
@@ -195,7 +196,7 @@ def check(terminal: Terminal) -> None:
 def _checked(context: Context) -> tuple[dict[str, Any], list[str]]:
     import msgspec
 
-    from connector.remarks import policy_remarks
+    from connector.remarks import owner_remarks, policy_remarks
     from connector.summary import check_lines, promise_lines, promises_json
     from connector.sync import check_fits, client_policy, identify, known_schema, unkept_promises
 
@@ -205,7 +206,10 @@ def _checked(context: Context) -> tuple[dict[str, Any], list[str]]:
     policy = client_policy(context)
     check_fits(context, policy)
     today = datetime.now(workspace.zone_info).date()
-    remarks = policy_remarks(policy, workspace.policy_path, language, today)
+    remarks = [
+        *policy_remarks(policy, workspace.policy_path, language, today),
+        *owner_remarks(policy, context.compiled_mapping, context.warehouse, language),
+    ]
     unkept = unkept_promises(context)
     payload = {
         "organisation": msgspec.to_builtins(organisation),
@@ -482,13 +486,13 @@ def show(terminal: Terminal, identifier: str | None, rows: bool) -> None:
 def stop(terminal: Terminal) -> None:
     """Ask the run that holds this workspace to stop after the batch in flight."""
     from connector.lock import holder_description
+    from connector.summary import stop_lines
 
     workspace = _open_workspace(terminal)
     holder = holder_description(workspace.state)
     if holder:
         workspace.stop_path.touch()
-    line = f"asked it to stop{holder}" if holder else "nothing is running here"
-    terminal.result("stop", {"asked": bool(holder)}, [line])
+    terminal.result("stop", {"asked": bool(holder)}, stop_lines(holder, workspace.language))
 
 
 @highseas.group()
@@ -502,12 +506,12 @@ _policy_file = click.argument(
 
 
 class _PolicyPlace(NamedTuple):
-    """The policy's file, the types of the CRM's own fields as far as known, the language, and
-    which day it is there."""
+    """The policy's file, the types of the CRM's own fields as far as known, the workspace's
+    language (None: the policy's own), and which day it is there."""
 
     path: Path
     fields: dict[str, Any]
-    language: str
+    language: str | None
     today: date
     workspace: Workspace | None = None
 
@@ -520,7 +524,7 @@ def _policy_place(terminal: Terminal, path: Path | None) -> _PolicyPlace:
     from connector.policy_fit import field_types, remembered_schema
 
     if path is not None:
-        return _PolicyPlace(path, {}, "en", datetime.now(UTC).date())
+        return _PolicyPlace(path, {}, None, datetime.now(UTC).date())
     workspace = _open_workspace(terminal)
     schema = remembered_schema(workspace)
     fields = field_types(schema) if schema else {}
@@ -549,7 +553,7 @@ def policy_check(terminal: Terminal, path: Path | None) -> None:
     """
     from dataclasses import replace
 
-    from connector.policy_test import check_policy
+    from connector.policy_test import check_policy, policy_check_lines
     from connector.remarks import policy_remarks, read_signed
 
     place = _policy_place(terminal, path)
@@ -559,9 +563,11 @@ def policy_check(terminal: Terminal, path: Path | None) -> None:
         signed=read_signed(place.path),
         sources=_known_sources(place.workspace),
         zone=place.zone,
+        language=place.language,
     )
     told = replace(loaded, warnings=())  # they are among those found
-    remarks = policy_remarks(told, place.path, place.language, place.today)
+    spoken = place.language or loaded.language or "en"
+    remarks = policy_remarks(told, place.path, spoken, place.today)
     terminal.result(
         "policy check",
         {
@@ -571,12 +577,7 @@ def policy_check(terminal: Terminal, path: Path | None) -> None:
             "warnings": [str(problem) for problem in found],
             "remarks": remarks,
         },
-        [
-            *(str(problem) for problem in found),
-            *remarks,
-            f"{loaded.name}: {len(loaded.rules)} rules, no problems, {len(found)} warnings "
-            f"(hash {loaded.hash[:16]})",
-        ],
+        policy_check_lines(loaded, found, remarks, place.language),
     )
 
 
@@ -589,8 +590,10 @@ def policy_test(terminal: Terminal, path: Path | None, cases: Path | None) -> No
     from connector.policy_test import policy_test_lines, run_policy_tests
 
     place = _policy_place(terminal, path)
-    report = run_policy_tests(place.path, cases, fields=place.fields, zone=place.zone)
-    terminal.result("policy test", report.payload(), policy_test_lines(report, place.language))
+    report = run_policy_tests(
+        place.path, cases, fields=place.fields, zone=place.zone, language=place.language
+    )
+    terminal.result("policy test", report.payload(), policy_test_lines(report))
     if not report.passed:
         sys.exit(1)
 
@@ -653,7 +656,7 @@ def policy_signoff(
     signed = sign_policy(loaded, place.path, name, place.today) if name else None
     text = render_signoff(
         loaded,
-        language or loaded.language or place.language,
+        language or loaded.language or place.language or "en",
         signed=signed or read_signed(place.path),
     )
     terminal.result("policy signoff", {"text": text, "hash": loaded.hash}, [text])

@@ -113,8 +113,8 @@ class TokenEndpoint:
             code = _error_code(error) or str(answer.status)
             raise AuthenticationError(
                 f"{self._vendor} gave no token for these credentials ({code})",
-                "check the client id, its secret, the refresh token or the user in highseas.yaml,"
-                " and the server that they belong to",
+                "check client_id, client_secret and refresh_token (or user and password) in"
+                " highseas.yaml, and the server that they belong to",
             )
         return Grant(
             token,

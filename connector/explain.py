@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
+import msgspec
 
 from connector.engine import fill_inputs, source_states
 from connector.errors import ConfigurationError
@@ -36,7 +36,7 @@ class CustomerExplanation:
     explanation: Explanation | None
 
     def payload(self) -> dict[str, Any]:
-        said = dataclasses.asdict(self.explanation) if self.explanation else {}
+        said = msgspec.to_builtins(self.explanation) if self.explanation else {}
         return {"customer": self.key, "name": self.name, "as_of": str(self.as_of.day), **said}
 
 

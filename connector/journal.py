@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from itertools import islice
-from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -28,11 +26,11 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.engine import Compiled
 from sqlalchemy.exc import OperationalError
 
 from connector import journal_intents, projection
 from connector.errors import HighseasError, RefusedError
+from connector.journal_bulk import CHUNK, insert_rows
 from connector.journal_lookup import find, find_plan, next_number, to_plan, to_run
 from connector.journal_model import (
     Approval,
@@ -67,7 +65,6 @@ from connector.plan_model import (
     encode_header,
 )
 
-CHUNK = 1_000
 RUNNING, BROKEN_OFF = "running", "broken off"
 RESEED = "reseed"
 _decode_row = msgspec.json.Decoder(PlanRow).decode
@@ -147,7 +144,7 @@ class Journal:
             zeros = {"changes": 0, "primitives": 0, "calls": 0, "cost": 0}
             meaning = {"policy_hash": header.policy_hash, "header": encode_header(header)}
             connection.execute(insert(plans), key | zeros | meaning | {"created_at": now})
-            _insert_rows(connection, encoding.records(rows))
+            insert_rows(connection, encoding.records(rows))
             fingerprint = encoding.fingerprint.text()
             this = plans.c.number == encoding.number
             values = {
@@ -364,18 +361,3 @@ def _page_of_rows(number: int, status: RowStatus | None) -> Select[int, bytes]:
 
 def _columns(table: Table, names: str) -> list[Any]:
     return [table.c[name] for name in names.split()]
-
-
-def _insert_rows(connection: Connection, records: Iterator[dict[str, Any]]) -> None:
-    """Insert in bulk. The statement is compiled once and handed to the driver as it is: per-row
-    parameter processing would cost as much as the encoding and the database together."""
-    names = [column.name for column in plan_rows.columns]
-    compiled = insert(plan_rows).compile(dialect=connection.dialect, column_keys=names)
-    while chunk := list(islice(records, CHUNK)):
-        connection.exec_driver_sql(str(compiled), _driver_rows(compiled, chunk))
-
-
-def _driver_rows(compiled: Compiled, chunk: list[dict[str, Any]]) -> list[Any]:
-    """Rows in the form of the driver's own placeholders: by position, or by name."""
-    order = getattr(compiled, "positiontup", None)
-    return list(map(itemgetter(*order), chunk)) if order else chunk

@@ -14,7 +14,13 @@ from connector.engine import evaluate
 from connector.guard import PERIOD_DAYS, OwnerCount, pause, tripped_cap, tripped_owner_cap
 from connector.journal import Journal
 from connector.plan_model import Plan, PlanHeader, PlanRow, RuleCount
-from connector.plan_rows import PlanContext, RuleRows, gather_actions, show_customers
+from connector.plan_rows import (
+    PlanContext,
+    RuleRows,
+    gather_actions,
+    rule_batches,
+    show_customers,
+)
 from connector.standing import load_recent, load_standing
 from connector.warehouse import Warehouse
 from policies.evaluation.compile_sql import CompiledEvaluation
@@ -42,7 +48,6 @@ def build_plan(
         written = context.written_policy.with_retired(_retired(connection, context.policy))
         for statement in action_statements(written):
             connection.execute(statement)
-        gather_actions(connection)
         header = PlanHeader(
             organisation=context.organisation,
             as_of=context.as_of.moment.astimezone(UTC).isoformat(),
@@ -83,8 +88,11 @@ def _rows(
 ) -> Iterator[PlanRow]:
     """Rows by rule, in the order of the policy; within a rule by customer key."""
     sequence = count()
-    for number, rule in enumerate(written.rules):
-        yield from RuleRows(context, compiled, number, rule).rows(connection, sequence)
+    for numbers in rule_batches(connection):
+        gather_actions(connection, compiled, numbers)
+        for number in numbers:
+            rule = written.rules[number]
+            yield from RuleRows(context, compiled, number, rule).rows(connection, sequence)
 
 
 def _customers(connection: duckdb.DuckDBPyConnection) -> int:

@@ -23,7 +23,8 @@ class PlanEncoding:
     def __post_init__(self) -> None:
         self.fingerprint = Fingerprint(self.header)
 
-    def records(self, rows: Iterable[PlanRow]) -> Iterator[dict[str, Any]]:
+    def records(self, rows: Iterable[PlanRow]) -> Iterator[tuple[Any, ...]]:
+        """Rows of the table, their values in the order of its columns."""
         held_back = self.header.held_back
         for row in rows:
             if row.seq <= self.last:
@@ -34,12 +35,5 @@ class PlanEncoding:
                 self.primitives += len(row.primitives)
             body = encode_row(row)
             self.fingerprint.add(body)
-            yield {
-                "plan": self.number,
-                "seq": row.seq,
-                "status": row.status.value,
-                "customer": row.customer,
-                "rule": row.rule,
-                "intent_id": row.intent_id,
-                "body": body,
-            }
+            status = row.status.value
+            yield self.number, row.seq, status, row.customer, row.rule, row.intent_id, body

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import duckdb
-import msgspec
 
 from connector.marker import marker
 from connector.models import Change, Primitive, Ref, Step, StepKind
@@ -24,9 +23,12 @@ from policies.notes import render_note
 
 # Rows that change nothing are listed up to here for each rule and status; their counts are exact.
 LISTED = 10_000
-_FETCH = 2_000
+# Rows that are gathered at a time; one rule with more is gathered alone.
+GATHERED = 100_000
+_FETCH = 500
 # The order of a rule's rows.
 STATUSES = ("change", "protected", "overruled", "foreign", "undecided")
+_STATUS = {status.value: status for status in RowStatus}
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,10 @@ class PlanContext:
 
 
 class _Action(NamedTuple):
-    """One fetched row: the action, what the CRM shows, and what we hold there."""
+    """One fetched row: the action, what the CRM shows, and what we hold there.
+
+    From `version` on only a change has all of it; tags are those of foreign ones too.
+    """
 
     key: str
     status: str
@@ -73,22 +78,43 @@ class _Action(NamedTuple):
     note: str | None
 
 
+class _Stay(NamedTuple):
+    """One stay of a customer in a rule, by its number."""
+
+    customer: str
+    rule: str
+    number: int
+
+
 _COLUMNS = """
-a.key, a.status, a.stage, a.blocked, {evidence_key}, a.heir,
-c.name, c.version, c.owner_id, c.tags, c.status,
-a.number, a.stage_before, a.evidence_key_before, a.closed, a.held_tags, a.has_status, a.held_status,
-a.status_original, a.marker, a.note_id, a.note"""
+key, status, stage, blocked, {evidence_key}, heir, name, version, owner_id, tags, shown_status,
+number, stage_before, evidence_key_before, closed, held_tags, has_status, held_status,
+status_original, marker, note_id, note"""
+# What only a change needs is left out of the other rows.
 _LISTED = """
-CREATE OR REPLACE TEMP TABLE listed AS
-SELECT a.*, k.place, e.number, e.stage AS stage_before, e.evidence_key AS evidence_key_before,
-  d.closed, coalesce(h.tags, []) AS held_tags, h.has_status, h.status AS held_status,
-  h.status_original, h.marker, h.note_id, h.note
-FROM every_listed a
-JOIN places k ON k.key = a.key
+CREATE TEMP TABLE listed AS
+SELECT a.rule, a.entering, CAST(CASE a.status {order} END AS TINYINT) AS place,
+  a.key, a.status, a.stage, a.blocked, a.heir, c.name,
+  CASE WHEN {changes} THEN c.version END AS version,
+  CASE WHEN {changes} THEN c.owner_id END AS owner_id,
+  CASE WHEN {changes} OR a.status = 'foreign' THEN c.tags END AS tags,
+  CASE WHEN {changes} THEN c.status END AS shown_status,
+  e.number, e.stage AS stage_before, e.evidence_key AS evidence_key_before, d.closed,
+  CASE WHEN {changes} OR a.status = 'foreign' THEN coalesce(h.tags, []) END AS held_tags,
+  CASE WHEN {changes} THEN h.has_status END AS has_status,
+  CASE WHEN {changes} THEN h.status END AS held_status,
+  CASE WHEN {changes} THEN h.status_original END AS status_original,
+  CASE WHEN {changes} THEN h.marker END AS marker,
+  CASE WHEN {changes} THEN h.note_id END AS note_id,
+  CASE WHEN {changes} THEN h.note END AS note{facts}
+FROM ({actions}) a
 JOIN rules r ON r.number = a.rule
+JOIN current_customers c ON c.key = a.key
+JOIN inputs i ON i.key = a.key
 LEFT JOIN open_episodes e ON e.customer = a.key AND e.rule = r.id
 LEFT JOIN closed_episodes d ON d.customer = a.key AND d.rule = r.id
 LEFT JOIN held h ON h.customer = a.key AND h.rule = r.id"""
+_CHANGES = "a.status = 'change'"
 _ACTION_WIDTH = len(_Action._fields)
 
 _ORDER = " ".join(f"WHEN {literal(status)} THEN {place}" for place, status in enumerate(STATUSES))
@@ -103,36 +129,52 @@ def show_customers(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def gather_actions(connection: duckdb.DuckDBPyConnection) -> None:
-    """Fill `listed`, the actions that become rows, and what is known of their customers.
+def rule_batches(connection: duckdb.DuckDBPyConnection) -> list[list[int]]:
+    """The numbers of the rules that have rows, in their order, so that the rows of a batch can be
+    gathered together: what is held at a time does not grow with the number of rules."""
+    counts = connection.execute(
+        "SELECT rule, sum(n) FROM (SELECT rule, CASE WHEN status = 'change' THEN count(*) "
+        f"ELSE least(count(*), {LISTED}) END AS n FROM actions GROUP BY rule, status) "
+        "GROUP BY rule ORDER BY rule"
+    ).fetchall()
+    batches: list[list[int]] = []
+    room = 0
+    for rule, count in counts:
+        if count > room:
+            batches.append([])
+            room = GATHERED
+        batches[-1].append(rule)
+        room -= count
+    return batches
 
-    One pass over all customers for all rules; what a rule reads afterwards is small. Of a rule's
+
+def gather_actions(
+    connection: duckdb.DuckDBPyConnection, compiled: CompiledEvaluation, rules: Sequence[int]
+) -> None:
+    """Fill `listed`: the actions of these rules that become rows, with all that is known of their
+    customers.
+
+    One pass over all customers for many rules; what a rule reads afterwards is small. Of a rule's
     rows that change nothing, the first by customer key are listed.
     """
+    these = f"rule IN ({', '.join(map(str, rules))})"
     crowded = connection.execute(
-        "SELECT rule, status FROM actions WHERE status <> 'change' "
+        f"SELECT rule, status FROM actions WHERE {these} AND status <> 'change' "
         f"GROUP BY rule, status HAVING count(*) > {LISTED}"
     ).fetchall()
     wheres = [f"rule = {rule} AND status = {literal(status)}" for rule, status in crowded]
-    whole = " AND ".join(f"NOT ({where})" for where in wheres) or "TRUE"
+    whole = " AND ".join((these, *(f"NOT ({where})" for where in wheres)))
     listed = [f"SELECT * FROM actions WHERE {whole}"]
     listed += [
         f"(SELECT * FROM actions WHERE {where} ORDER BY key LIMIT {LISTED})" for where in wheres
     ]
-    for statement in (
-        f"CREATE OR REPLACE TEMP TABLE every_listed AS {' UNION ALL '.join(listed)}",
-        "CREATE OR REPLACE TEMP TABLE places AS SELECT key, row_number() OVER () AS place "
-        "FROM (SELECT DISTINCT key FROM every_listed)",
-        _LISTED,
-        "DROP TABLE every_listed",
-        "CREATE OR REPLACE TEMP TABLE listed_customers AS "
-        "SELECT k.place, c.name, c.version, c.owner_id, c.tags, c.status "
-        "FROM current_customers c JOIN places k ON k.key = c.key",
-        "CREATE OR REPLACE TEMP TABLE listed_inputs AS "
-        "SELECT k.place, i.* EXCLUDE key FROM inputs i JOIN places k ON k.key = i.key",
-        "DROP TABLE places",
-    ):
-        connection.execute(statement)
+    facts = "".join(f", i.{name}" for name in compiled.all_evidence_columns)
+    connection.execute("DROP TABLE IF EXISTS temp.listed")  # not two of them at a time
+    connection.execute(
+        _LISTED.format(
+            order=_ORDER, changes=_CHANGES, facts=facts, actions=" UNION ALL ".join(listed)
+        )
+    )
 
 
 class RuleRows:
@@ -158,9 +200,6 @@ class RuleRows:
             for place in order
             if number in order and order[place] < order[number]
         )
-        self._readers = {
-            name: compiled.evidence_reader(name) for name in (*self._names, *self._shields)
-        }
 
     def rows(
         self, connection: duckdb.DuckDBPyConnection, sequence: Iterator[int]
@@ -176,39 +215,38 @@ class RuleRows:
         for action, found in self._fetched(connection, self._names, "TRUE"):
             if action.status == RowStatus.UNDECIDED:
                 break  # they come last, and the protections' evidence may be what they lack
-            yield action, found.get(self._rule.id, ()), ()
+            yield action, found[0] if found else (), ()
         else:
             return
         names = (*self._names, *self._shields)
-        undecided = f"a.status = {literal(RowStatus.UNDECIDED.value)}"
+        undecided = f"status = {literal(RowStatus.UNDECIDED.value)}"
         for action, found in self._fetched(connection, names, undecided):
-            yield action, found.get(self._rule.id, ()), self._missing(action, found)
+            evidence = found[0] if self._names else ()
+            yield action, evidence, self._missing(action, dict(zip(names, found, strict=True)))
 
     def _fetched(
-        self, connection: duckdb.DuckDBPyConnection, names: Iterable[str], where: str
-    ) -> Iterator[tuple[_Action, dict[str, tuple[Evidence, ...]]]]:
+        self, connection: duckdb.DuckDBPyConnection, names: Sequence[str], where: str
+    ) -> Iterator[tuple[_Action, list[tuple[Evidence, ...]]]]:
         """The actions, each with the evidence of the rule or protections of these names."""
         columns: list[str] = []
         parts = []
         for name in names:
+            reader = self._compiled.evidence_reader(name)
             start = _ACTION_WIDTH + len(columns)
-            columns += self._compiled.evidence_columns(name)
-            parts.append((name, self._readers[name], slice(start, _ACTION_WIDTH + len(columns))))
+            columns += reader.columns
+            parts.append((reader, slice(start, _ACTION_WIDTH + len(columns))))
         result = connection.execute(self._query(columns, where))
         while fetched := result.fetchmany(_FETCH):
             for values in fetched:
                 action = _Action._make(values[:_ACTION_WIDTH])
-                yield action, {name: reader(values[part]) for name, reader, part in parts}
+                yield action, [reader(values[part]) for reader, part in parts]
 
     def _query(self, columns: Iterable[str], where: str) -> str:
         key = self._compiled.evidence_key(self._rule.id) if self._rule.note else "''"
-        return f"""
-SELECT {", ".join([_COLUMNS.format(evidence_key=key), *(f"i.{name}" for name in columns)])}
-FROM listed a
-JOIN listed_customers c ON c.place = a.place
-JOIN listed_inputs i ON i.place = a.place
-WHERE a.rule = {self._number} AND {where}
-ORDER BY CASE a.status {_ORDER} END, a.key"""
+        return (
+            f"SELECT {', '.join([_COLUMNS.format(evidence_key=key), *columns])} FROM listed "
+            f"WHERE rule = {self._number} AND {where} ORDER BY place, key"
+        )
 
     def _row(
         self,
@@ -218,23 +256,38 @@ ORDER BY CASE a.status {_ORDER} END, a.key"""
         missing: tuple[str, ...],
     ) -> PlanRow:
         stage = self._rule.stages[action.stage - 1] if action.stage else None
-        row = PlanRow(
+        status = _STATUS[action.status]
+        episode = action.episode or (action.closed or 0) + 1
+        intent = ""
+        primitives: tuple[Primitive, ...] = ()
+        if status is RowStatus.CHANGE:
+            stay = _Stay(action.key, self._rule.id, episode)
+            intent = _intent_id(stay, stage, action.evidence_key or "")
+            note = self._note(stay, stage, action, evidence)
+            steps = (*self._field(stage, action), *self._tags(stage, action), *note)
+            change = Change(intent, Ref.parse(stay.customer), stay.rule, steps)
+            primitives = self._context.adapter.lower(change)
+        return PlanRow(
             seq=seq,
-            status=RowStatus(action.status),
+            status=status,
             customer=action.key,
             name=action.name or "",
             rule=self._rule.id,
             kind=self._rule.kind,
             stage_before=action.stage_before,
             stage_after=stage.name if stage else None,
-            episode=action.episode or (action.closed or 0) + 1,
+            episode=episode,
+            intent_id=intent,
+            version=action.version,
+            owner=action.owner,
             evidence=evidence,
             evidence_key=action.evidence_key or "",
             evidence_key_before=action.evidence_key_before or "",
-            blocked_by=self._blocked_by(action),
+            primitives=primitives,
+            blocked_by=self._blocked_by(status, action),
             missing=missing,
+            hands_on=action.heir or "",
         )
-        return self._with_primitives(row, stage, action) if row.status == "change" else row
 
     def _missing(
         self, action: _Action, found: Mapping[str, tuple[Evidence, ...]]
@@ -245,27 +298,13 @@ ORDER BY CASE a.status {_ORDER} END, a.key"""
         unclear = [item for name in names for item in found[name]]
         return tuple(dict.fromkeys(missing_inputs(unclear))) or self._earlier
 
-    def _blocked_by(self, action: _Action) -> str:
-        if action.status == RowStatus.PROTECTED and action.blocked is not None:
+    def _blocked_by(self, status: RowStatus, action: _Action) -> str:
+        if status is RowStatus.PROTECTED and action.blocked is not None:
             return self._context.policy.protections[action.blocked].id
-        if action.status == RowStatus.FOREIGN:
+        if status is RowStatus.FOREIGN:
             foreign = self._managed & set(action.tags) - set(action.held_tags)
             return ", ".join(sorted(foreign))
         return ""
-
-    def _with_primitives(self, row: PlanRow, stage: Stage | None, action: _Action) -> PlanRow:
-        steps = (*self._field(stage, action), *self._tags(stage, action), *self._note(row, action))
-        intent = _intent_id(row)
-        change = Change(intent, Ref.parse(row.customer), row.rule, steps)
-        primitives: tuple[Primitive, ...] = self._context.adapter.lower(change)
-        return msgspec.structs.replace(
-            row,
-            intent_id=intent,
-            version=action.version,
-            owner=action.owner,
-            primitives=primitives,
-            hands_on=action.heir or "",
-        )
 
     def _field(self, stage: Stage | None, action: _Action) -> Iterator[Step]:
         name = self._context.status_field
@@ -288,24 +327,23 @@ ORDER BY CASE a.status {_ORDER} END, a.key"""
         if wanted and wanted not in action.tags:
             yield Step(StepKind.TAG, wanted, before=False, after=True)
 
-    def _note(self, row: PlanRow, action: _Action) -> Iterator[Step]:
-        if not self._rule.note or row.stage_after is None:
+    def _note(
+        self, stay: _Stay, stage: Stage | None, action: _Action, evidence: tuple[Evidence, ...]
+    ) -> Iterator[Step]:
+        if not self._rule.note or stage is None:
             if action.marker:
                 yield Step(StepKind.NOTE, action.marker, action.note, None, action.note_id)
             return
-        name = action.marker or marker(
-            self._context.organisation, row.customer, row.rule, row.episode
-        )
+        name = action.marker or marker(self._context.organisation, *stay)
         text = render_note(
-            self._rule, row.stage_after, row.evidence, language=self._context.language, marker=name
+            self._rule, stage.name, evidence, language=self._context.language, marker=name
         )
         if text != action.note:
             yield Step(StepKind.NOTE, name, action.note, text, action.note_id)
 
 
-def _intent_id(row: PlanRow) -> str:
+def _intent_id(stay: _Stay, stage: Stage | None, evidence_key: str) -> str:
     """Names one change: the same decision about the same stay has the same id."""
-    meaning = "\x1f".join(
-        (row.customer, row.rule, str(row.episode), row.stage_after or "", row.evidence_key)
-    )
+    after = stage.name if stage else ""
+    meaning = "\x1f".join((stay.customer, stay.rule, str(stay.number), after, evidence_key))
     return hashlib.blake2b(meaning.encode(), digest_size=8).hexdigest()

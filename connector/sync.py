@@ -285,6 +285,7 @@ def run_apply(
         approver=approver,
         how=how,
         first=first,
+        strict=context.workspace.config.apply.guard == "strict",
     )
     try:
         return apply_plan(

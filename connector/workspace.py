@@ -46,9 +46,12 @@ class PullSection(_Section):
 
 
 class ApplySection(_Section):
-    """How long a plan may wait before it is applied."""
+    """How long a plan may wait before it is applied. `guard`: `strict` lets the CRM itself refuse a
+    write to a record that has changed since it was re-read, where it can, at the price of smaller
+    calls."""
 
     max_age_hours: int = Field(default=24, ge=1)
+    guard: Literal["reread", "strict"] = "reread"
 
 
 class StandingApproval(_Section):

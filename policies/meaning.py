@@ -9,7 +9,8 @@ from enum import Enum
 
 from policies.calendar import Calendar
 from policies.condition import Expression
-from policies.language.tree import canonical, plain
+from policies.language.number_text import plain
+from policies.language.tree import canonical
 from policies.money import Money
 
 

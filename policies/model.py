@@ -12,7 +12,8 @@ from functools import cached_property
 from policies.calendar import Calendar
 from policies.condition import Expression
 from policies.errors import Problem
-from policies.language.tree import Node, Value
+from policies.language.number_text import Value
+from policies.language.tree import Node
 from policies.language.vocabulary import LANGUAGE_VERSION, Type
 from policies.meaning import meaning
 from policies.money import Money

@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import groupby
 
 from policies.errors import FileProblems, Problem
-from policies.language.tree import plain
+from policies.language.number_text import plain
 from policies.workdays import NotUnderstoodError
 
 COLUMNS = ("date", "currency", "rate")

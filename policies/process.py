@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from policies.condition import Expression
 from policies.duration import Duration
-from policies.language.tree import Value
+from policies.language.number_text import Value
 
 
 class ProcessDate(StrEnum):

@@ -78,24 +78,16 @@ def _problem(document: Document, item: Mapping[str, Any], model: Any) -> Problem
         names = _field_names(model, path[:-1]) if model is not None else set()
         hint = wide_sign(last) or nearest(last, names)
         return document.problem(path, f"unknown key '{_shown(last)}'", hint, key=True)
-    if kind == "missing":
-        return document.problem(path, f"the key '{last}' is missing", key=True)
-    if kind in {"literal_error", "enum"}:
-        expected = [part.strip(" '") for part in _split(context["expected"])]
-        hint = nearest(str(item["input"]), expected)
-        message = f"{described(item['input'])} is not a value for this key"
-        return document.problem(path, message, hint)
-    if kind == "union_tag_invalid":
-        expected = [part.strip(" '") for part in context["expected_tags"].split(",")]
-        place = (*path, str(context["discriminator"]).strip("'"))
-        return document.problem(
-            place,
-            f"'{context['tag']}' is not a value for this key",
-            nearest(context["tag"], expected),
-        )
-    if kind == "union_tag_not_found":
-        name = str(context["discriminator"]).strip("'")
+    if kind in {"missing", "union_tag_not_found"}:
+        name = str(context.get("discriminator", last)).strip("'")
         return document.problem(path, f"the key '{name}' is missing", key=True)
+    if kind in {"literal_error", "enum", "union_tag_invalid"}:
+        if "tag" in context:
+            path = (*path, str(context["discriminator"]).strip("'"))
+        value = context.get("tag", item["input"])
+        offered = _split(context.get("expected_tags") or context["expected"])
+        hint = nearest(str(value), [each.strip(" '") for each in offered])
+        return document.problem(path, f"{described(value)} is not a value for this key", hint)
     if kind in {"value_error", "assertion_error"}:
         hint = getattr(context["error"], "suggestion", "")
         return document.problem(path, str(context["error"]), hint)

@@ -199,10 +199,10 @@ def test_check_gives_warnings_once_and_succeeds(client: Client) -> None:
     text = client.run("policy", "check").out
     assert text.count("version 1") == 1
     assert any("version 1" in warning for warning in said["warnings"])
-    assert any("nobody has signed off" in warning for warning in said["warnings"])
-    assert any("no case covers 'gone'" in warning for warning in said["warnings"])
+    assert any("还没有人签署" in warning for warning in said["warnings"])
+    assert any("没有用例覆盖“gone”" in warning for warning in said["warnings"])
     assert said["remarks"] == []
-    assert f"{len(said['warnings'])} warnings" in text
+    assert f"{len(said['warnings'])} 条提示" in text
 
 
 def test_check_tells_what_is_not_carried_out(client: Client) -> None:
@@ -363,7 +363,8 @@ def test_a_signature_is_kept_and_a_later_change_is_told_by_every_plan(client: Cl
     assert line in client.run("check").out
     assert line in client.ok("policy", "check")["remarks"]
     warnings = client.ok("policy", "check")["warnings"]
-    assert any("'quiet_days' is 120, signed off was 180" in warning for warning in warnings)
+    told = message("zh-CN", "lint.other.fact", name="quiet_days", now="120", signed="180")
+    assert any(told in warning for warning in warnings)
 
 
 def test_a_statement_is_printed_without_signing_it(client: Client) -> None:

@@ -22,7 +22,7 @@ from connector.errors import ConfigurationError, ProtocolError
 
 _JSON = {"Content-Type": "application/json"}
 # Of these one stands as a part of its own in a path.
-_IN_PATHS = ("id", "note_id", "tag_id", "tag", "marker")
+_IN_PATHS = ("id", "note_id", "tag_id", "tag", "name", "marker")
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -133,8 +133,19 @@ def base_path(url: str) -> str:
 
 def _quoted(names: Mapping[str, Any]) -> dict[str, Any]:
     """The names as a path takes them: an id or a tag may hold a slash."""
-    parts = {name: quote(str(names[name]), safe="") for name in _IN_PATHS if name in names}
+    parts = {name: _segment(str(names[name])) for name in _IN_PATHS if name in names}
     return {**names, **parts}
+
+
+def _segment(text: str) -> str:
+    """Raises ProtocolError for the two that lead to another address, however they are written
+    (RFC 3986, 5.2.4)."""
+    if text in {".", ".."}:
+        raise ProtocolError(
+            "an id or a tag of the CRM is '.' or '..', which cannot stand in an address",
+            "give that record or tag another one in the CRM, or leave it out of the policy",
+        )
+    return quote(text, safe="")
 
 
 def _params(values: Mapping[str, Any]) -> dict[str, str | Sequence[str]]:

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from adapters.rest.paths import Path
-from adapters.rest.templates import Template
+from adapters.rest.templates import Template, names_in, templates_in
 
 
 class Part(BaseModel):
@@ -46,6 +46,11 @@ class CallForm(Part):
         if self.json_body is not None and self.form is not None:
             raise ValueError("a call has a json body or a form, not both")
         return self
+
+    def asks_for(self) -> frozenset[str]:
+        """The names that its templates ask for."""
+        parts = [self.path, self.params, self.headers, self.json_body, self.form]
+        return frozenset(name for _, text in templates_in(parts) for name in names_in(text))
 
 
 class Place(Part):

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from adapters.calls import Verdict
 from adapters.rest.auth_description import Auth, NoAuth
@@ -67,17 +68,29 @@ class Envelope(Part):
 
 class Errors(Part):
     """How this API says no. `code`: where in a bad answer's body its code stands (the first path
-    that is there), or a header. `codes` go before `statuses`; each says what to do: `wait`,
-    `unavailable`, `renew`, `authentication`, `refused`, or for one record `gone`, `conflict`,
-    `parked`. What is not named follows the HTTP class."""
+    that is there), or a header. `codes` go before `texts`, and those before `statuses`; each says
+    what to do: `wait`, `unavailable`, `renew`, `authentication`, `refused`, or for one record
+    `gone`, `conflict`, `parked`. What is not named follows the HTTP class. `texts`: regular
+    expressions that are searched for in the first 64 KiB of a bad answer, whatever its status, in
+    small and capital letters alike; what they find is never shown."""
 
     envelope: Envelope | None = None
     code: tuple[Path, ...] = ()
     code_header: str | None = None
     codes: dict[str, Meaning] = Field(default_factory=dict)
+    texts: dict[Pattern, Meaning] = Field(default_factory=dict)
     statuses: dict[int, Meaning] = Field(default_factory=dict)
 
 
+def _checked(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"this pattern cannot be read: {error}") from None
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(_checked)]
 Meaning = Literal[
     "wait",
     "unavailable",
@@ -115,11 +128,13 @@ class Values(Part):
 
     `false_is_null`: for every field that is not of type boolean. `pairs`: `[7, "Ann"]` becomes
     `{id: 7, name: "Ann"}`. `tagged`: objects that carry their type in a key become the text of a
-    template over `value`. `named`: a list of names and values becomes an object.
+    template over `value`. `named`: a list of names and values becomes an object. `entities`: texts
+    come with HTML entities (`&amp;`), and lose them.
     """
 
     false_is_null: bool = False
     pairs: bool = False
+    entities: bool = False
     tagged: Tagged | None = None
     named: Named | None = None
 

@@ -41,8 +41,10 @@ _NAMES: Mapping[str, frozenset[str]] = {
     ),
     "writes": frozenset(
         {
-            *("own", "id", "ref", "fields", "version", "items", "name", "tag", "tag_id"),
-            *("note", "note_id", "text", "title", "content", "marker", "value"),
+            *("own", "id", "ref", "fields", "record", "version", "items", "name", "value"),
+            *("tag", "tag_id", "link_id", "note", "note_id", "text", "title", "content", "marker"),
+            *("ids", "refs", "markers"),
+            *("limit", "page", "offset", "start", "stop", "cursor", "last"),
         }
     ),
 }

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from adapters.rest.call_description import CallForm, Form, Part, Place
-from adapters.rest.paths import Path
+from adapters.rest.paths import MISSING, Path, look
 from adapters.rest.templates import Template
 
 FieldType = Literal[
@@ -26,15 +26,13 @@ FieldType = Literal[
 
 
 class FieldForm(Part):
-    """One field by its path in a row: its type, and whether it may be written. `send`: the name
-    under which it is sent, where that is not its path. `write`: a template over `value` of what is
-    sent, where that is not the value itself."""
+    """One field by its path in a row: its type, and whether it may be written. `write`: a template
+    over `value` of what is sent, where that is not the value itself."""
 
     type: FieldType = "text"
     label: str = ""
     writable: bool = False
     options: tuple[str, ...] = ()
-    send: str | None = None
     write: Template | None = None
 
     @model_validator(mode="before")
@@ -136,10 +134,25 @@ class Modified(Part):
 
 
 class Tombstone(Part):
-    """A row that says "deleted": what stands at `path` is one of `is`."""
+    """A row that says "deleted": what stands at `path` is one of `is`; or, `filled: true`, anything
+    stands there at all, such as the moment of deletion, but for null, false and what is empty."""
 
     path: Path
     values: tuple[str | int | bool, ...] = Field(default=(True,), alias="is")
+    filled: bool = False
+
+    @model_validator(mode="after")
+    def _one_sign(self) -> Self:
+        if self.filled and "values" in self.model_fields_set:
+            raise ValueError("a tombstone is told by `is` or by `filled`, and not by both")
+        return self
+
+    def stands_in(self, row: Any) -> bool:
+        """Whether the row says "deleted"."""
+        value = look(row, self.path)
+        if self.filled:
+            return value is not MISSING and value not in (None, False, "", [], {})
+        return value in self.values
 
 
 class Changes(Part):
@@ -168,7 +181,7 @@ class Deleted(Listing):
 class Read(Part):
     """Live records just before a write: `many` with `ids`, at most `batch` a call, or `one` with
     `id`. `rows` and `row` say where they stand. `missing`: HTTP statuses for a record that is gone,
-    beside the general ones."""
+    beside the general ones. `tombstone`: a deleted record can still be read, and says so."""
 
     many: CallForm | None = None
     rows: Path = ""
@@ -176,6 +189,7 @@ class Read(Part):
     one: CallForm | None = None
     row: Path = ""
     missing: tuple[int, ...] = (404, 410)
+    tombstone: Tombstone | None = None
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

@@ -7,15 +7,27 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from adapters.rest.call_description import CallForm, Part, Place
+from adapters.rest.object_description import Listing
 from adapters.rest.paths import Path
 from adapters.rest.templates import Template
 from connector.ports import NoteLookup
 
+# What a call that looks for several notes asks for.
+MANY_NOTES = frozenset({"ids", "refs", "markers"})
 
-class Update(CallForm):
+
+class WriteCall(CallForm):
+    """A call that writes. `gone`: HTTP statuses by which this call says that what it writes to is
+    not there; a code that `errors` names goes before them."""
+
+    gone: tuple[int, ...] = ()
+
+
+class Update(WriteCall):
     """Sets fields of one record: `id`, `ref`, `fields` (names and values; what stands before a dot
     in a field's name is an object), `version` in its templates. Fields that are not named must stay
-    as they are. `done`: HTTP statuses that mean it; by default every 2xx."""
+    as they are; where the server takes whole records only, send `record`: the record as it was just
+    read, with the fields laid over it. `done`: HTTP statuses that mean it; by default every 2xx."""
 
     done: tuple[int, ...] = ()
 
@@ -31,8 +43,8 @@ class Result(Part):
 
 
 class BatchUpdate(CallForm):
-    """Several updates in one call: `item` is the template of one (as `Update`'s, over `id`,
-    `fields`, `version`), `items` in the call's own templates is the list of them. `results`: where
+    """Several updates in one call: `item` is the template of one (as `Update`'s, over `id`, `ref`,
+    `fields`, `record`, `version`), `items` in the call's own templates is the list of them. `results`: where
     the answer lists what became of each, in their order."""
 
     size: int = Field(ge=2, le=1000)
@@ -68,31 +80,34 @@ class TagCommands(Part):
 
 class TagLinks(Part):
     """Calls of their own, over `id`, `tag` (the name) and `tag_id`; the current ones stand in the
-    record's `field`, or are listed by `list` for one record."""
+    record's `field`, or are listed by `list` for one record; the name at `of` in each. `link_id`:
+    the id of the link itself in a row of that list, for links that are records with an id of their
+    own; `remove` asks for it as `link_id`, and a link that is there is not made again."""
 
     model: Literal["links"]
     field: Path | None = None
     of: Path | None = None
-    list: CallForm | None = None
-    rows: Path = ""
-    add: CallForm
-    remove: CallForm
+    list: Listing | None = None
+    link_id: Path | None = None
+    add: WriteCall
+    remove: WriteCall
     names: Catalogue | None = None
 
     @model_validator(mode="after")
     def _shown_somewhere(self) -> Self:
         if (self.field is None) == (self.list is None):
             raise ValueError("the tags of a record stand in a field, or are listed by a call")
+        if self.link_id is not None and self.list is None:
+            raise ValueError("'link_id' stands in the rows of 'list', which is missing")
         return self
 
 
 class Catalogue(Part):
-    """The tags that there are: `list` shows all of them in one answer, or if it asks for `name`
-    those of that name (`name`, `id` paths in a row). `create` makes one over `name`, whose id then
-    stands at `created`. Without `create` a missing tag is refused."""
+    """The tags that there are: `list` shows all of them, or if it asks for `name` those of that
+    name (`name`, `id` paths in a row). `create` makes one over `name`, whose id then stands at
+    `created`. Without `create` a missing tag is refused."""
 
-    list: CallForm
-    rows: Path = ""
+    list: Listing
     id: Path = "id"
     name: Path = "name"
     create: CallForm | None = None
@@ -107,8 +122,13 @@ class NoTags(Part):
 
 class NoteRecords(Part):
     """Records of their own. `create` over `id`, `ref`, `text`, `title`, `content`, `marker`; its id
-    stands at `created`. `find`: those of a record that may hold `marker` (`rows`, then `id` and
-    `text` paths; `text` is a template over `note`). `update` and `remove` over `note_id`.
+    stands at `created`. `find` lists those of a record (`id`, `ref`) that may hold `marker`; the
+    id stands at `note_id` in a row, and `text` is a template over `note`, the row. `update` and
+    `remove` over `note_id`.
+
+    A `find` that asks for `ids`, `refs` or `markers` in their place looks for up to `find_batch`
+    notes in one call: lists with one element for each of them, a record as often as it is asked
+    about. `customer`, a template over `note`, then tells whose note a row is, beside its marker.
 
     `keyed`: the create call names the id itself, made from the marker, so that a second one can
     do no harm. `lookup`: how surely `find` sees a note at once; without `find` it is `none`.
@@ -117,16 +137,17 @@ class NoteRecords(Part):
     """
 
     model: Literal["records"]
-    create: CallForm
+    create: WriteCall
     created: Place | None = None
     keyed: bool = False
     orphans: bool = False
-    find: CallForm | None = None
-    rows: Path = ""
+    find: Listing | None = None
+    find_batch: int = Field(default=50, ge=1, le=1000)
     note_id: Path = "id"
     text: Template = ""
-    update: CallForm | None = None
-    remove: CallForm | None = None
+    customer: Template = ""
+    update: WriteCall | None = None
+    remove: WriteCall | None = None
     lookup: NoteLookup = NoteLookup.CONSISTENT
     lag_seconds: float = Field(default=0.0, ge=0)
     length: int = Field(default=32_000, ge=100)
@@ -138,7 +159,14 @@ class NoteRecords(Part):
             raise ValueError("a note is looked up by `find` and `text`; or say `lookup: none`")
         if self.lookup is NoteLookup.LAGGING and not self.lag_seconds:
             raise ValueError("a lagging lookup needs `lag_seconds`: how long may it lag?")
+        if self.finds_many and self.find and self.find.asks_for() & {"id", "ref", "marker"}:
+            raise ValueError("`find` asks for one note (`id`, `marker`) or for several (`ids`)")
         return self
+
+    @property
+    def finds_many(self) -> bool:
+        """Whether `find` looks for several notes in one call."""
+        return self.find is not None and bool(self.find.asks_for() & MANY_NOTES)
 
 
 class NoteBatch(CallForm):
@@ -173,7 +201,10 @@ class Locking(Part):
     """How the server refuses a write to a record that has changed since it was read: `headers` go
     with the update (over `version`), `json` is laid over its body; in a batch `item` asks for
     `version` itself. The refusal is a `conflict` of `errors`. `always`: also where nobody asked for
-    it, at the cost of one more read before."""
+    it, at the cost of one more read before. `version`: where in the record it stands, if locking
+    goes by something else than the object's own `version`; then each update is read before."""
+
+    version: Path | None = None
 
     headers: dict[str, Template] = Field(default_factory=dict)
     json_body: Any = Field(default=None, alias="json")
@@ -238,5 +269,6 @@ __all__ = [
     "TagLinks",
     "TagList",
     "Update",
+    "WriteCall",
     "Writes",
 ]

@@ -11,7 +11,7 @@ from typing import Any
 
 from policies.authoring.case_time import FORMS, CaseMoment, parse_days, parse_moment
 from policies.errors import Problem
-from policies.language.tree import plain
+from policies.language.number_text import plain
 from policies.language.vocabulary import TABLES, Type
 from policies.validation import nearest
 from policies.yaml_source import Document, PathKey

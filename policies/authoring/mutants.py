@@ -12,6 +12,7 @@ from policies.authoring.satisfiable import can_hold
 from policies.authoring.written import written
 from policies.condition import Expression
 from policies.language.metrics import METRICS
+from policies.language.number_text import plain
 from policies.language.tree import (
     NUMERIC,
     AllOf,
@@ -27,7 +28,6 @@ from policies.language.tree import (
     Rank,
     Rate,
     children,
-    plain,
     rebuilt,
     walk,
 )

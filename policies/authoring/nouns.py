@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from policies.language.expressions import Scope, build
 from policies.language.metrics import FORMULAS, METRICS
+from policies.language.number_text import plain
 from policies.language.tree import (
     Arithmetic,
     Attribute,
@@ -30,7 +31,6 @@ from policies.language.tree import (
     Today,
     WorkdaysSince,
     leaves,
-    plain,
 )
 from policies.language.vocabulary import Type
 from policies.messages import (

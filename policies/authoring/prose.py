@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from policies.authoring.nouns import Nouns, Since, is_share
 from policies.language.metrics import METRICS, Aggregate
+from policies.language.number_text import plain
 from policies.language.tree import (
     AllOf,
     AnyOf,
@@ -30,7 +31,6 @@ from policies.language.tree import (
     Rate,
     RowColumn,
     WorkdaysSince,
-    plain,
 )
 from policies.language.vocabulary import Type
 from policies.messages import has_message, message

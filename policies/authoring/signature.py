@@ -14,17 +14,8 @@ import yaml
 from policies.authoring.places import Places, parameters_in
 from policies.condition import Expression
 from policies.errors import FileProblems, Problem
-from policies.language.tree import (
-    Arithmetic,
-    Case,
-    Compare,
-    Constant,
-    MetricValue,
-    Node,
-    Value,
-    children,
-    plain,
-)
+from policies.language.number_text import Value, plain
+from policies.language.tree import Arithmetic, Case, Compare, Constant, MetricValue, Node, children
 from policies.meaning import meaning
 from policies.model import Policy
 from policies.yaml_source import Document, read_yaml

@@ -20,9 +20,10 @@ from policies.authoring.signature import (
 from policies.authoring.signoff_rules import Words, protection_title, rule_lines, words_for
 from policies.calendar import Anchor, Calendar, Freeze
 from policies.language.metrics import CLOCKS
+from policies.language.number_text import plain
 from policies.language.rows import build_clock
 from policies.language.scope import Scope
-from policies.language.tree import Case, Node, plain
+from policies.language.tree import Case, Node
 from policies.language.vocabulary import Type
 from policies.messages import has_message, message, table_label, value_text
 from policies.model import KINDS, RETIRED, Limit, Policy, Protection

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from policies.authoring.prose import Teller, teller
 from policies.condition import Expression
 from policies.duration import Duration
-from policies.language.tree import Node, Value, children
+from policies.language.number_text import Value
+from policies.language.tree import Node, children
 from policies.language.vocabulary import Type
 from policies.messages import message, value_text
 from policies.model import Policy, Protection, Rule, Stage

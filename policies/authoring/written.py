@@ -6,6 +6,7 @@ import re
 from decimal import Decimal
 
 from policies.language.metrics import FORMULAS, METRICS
+from policies.language.number_text import plain
 from policies.language.tree import (
     LEAVES,
     AllOf,
@@ -31,7 +32,6 @@ from policies.language.tree import (
     RowColumn,
     Today,
     WorkdaysSince,
-    plain,
     walk,
 )
 

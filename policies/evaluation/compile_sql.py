@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from policies.evaluation.evidence import scalar
 from policies.evaluation.inputs import KNOWN, NEVER, EvidenceItem, Gaps, Input, InputPlan
@@ -131,23 +132,39 @@ class CompiledEvaluation:
 
     def evidence_reader(self, name: str) -> EvidenceReader:
         """`read_evidence` for many customers."""
-        return EvidenceReader(self, name, len(self._undated(name)) + len(self._unclear(name)))
+        return EvidenceReader(self, name, 1 + len(self._undated(name)) + len(self._unclear(name)))
+
+    @cached_property
+    def all_evidence_columns(self) -> tuple[str, ...]:
+        """What `evidence_columns` gives for all rules and protections."""
+        policy = self.plan.policy
+        names = [rule.id for rule in policy.rules] + [item.id for item in policy.protections]
+        return tuple(dict.fromkeys(c for name in names for c in self.evidence_columns(name)))
 
 
 class EvidenceReader:
     """Reads the evidence of one rule or protection, customer by customer. Of most of them all is
     clear: then a value that is not there means the same for each, and what comes again is made
-    once."""
+    once.
+
+    `columns` are expressions over columns of `inputs`: what is not known of the customer, as one
+    list that is NULL where all is clear, then the values.
+    """
 
     def __init__(self, compiled: CompiledEvaluation, name: str, flags: int) -> None:
         self._compiled = compiled
         self._name = name
-        self._first = 1 + flags
+        found = compiled.evidence_columns(name)
+        history, *doubts = found[:flags]
+        clear = " AND ".join((history, *(f"{doubt} IS NOT TRUE" for doubt in doubts)))
+        unclear = f"CASE WHEN {clear} THEN NULL ELSE [{', '.join(found[:flags])}] END"
+        self.columns = (unclear, *found[flags:])
         inputs = compiled.plan.evidence_inputs(name)
-        self._blank = [
-            EvidenceItem(item.name, item.type_name, None, item.empty_state) for item in inputs
+        self._named = [(item.name, item.type_name) for item in inputs]
+        self._known: list[dict[object, EvidenceItem]] = [
+            {None: EvidenceItem(item.name, item.type_name, None, item.empty_state)}
+            for item in inputs
         ]
-        self._known: list[dict[object, EvidenceItem]] = [{} for _ in inputs]
         leaves = [item.leaf for item in inputs]
         self._fallbacks = [
             (leaves.index(leaf), [leaves.index(other) for other in others])
@@ -155,13 +172,14 @@ class EvidenceReader:
         ]
 
     def __call__(self, values: Sequence[object]) -> tuple[EvidenceItem, ...]:
-        first = self._first
-        if not values[0] or True in values[1:first]:
-            return self._compiled.read_evidence(self._name, values)
-        items = []
-        for place, value in enumerate(values[first:]):
-            item = self._blank[place] if value is None else self._known[place].get(value)
-            items.append(item or self._make(place, value))
+        """Evidence from the values of `columns`."""
+        flags, *known = values
+        if isinstance(flags, list):
+            return self._compiled.read_evidence(self._name, [*flags, *known])
+        items = [
+            remembered.get(value) or self._make(place, value)
+            for place, (remembered, value) in enumerate(zip(self._known, known, strict=True))
+        ]
         if self._fallbacks:
             unused = {
                 place
@@ -172,7 +190,8 @@ class EvidenceReader:
         return tuple(items)
 
     def _make(self, place: int, value: object) -> EvidenceItem:
-        item = self._blank[place]._replace(value=scalar(value), state=KNOWN)
+        name, kind = self._named[place]
+        item = EvidenceItem(name, kind, scalar(value), KNOWN)
         if len(self._known[place]) < _REMEMBERED:
             self._known[place][value] = item
         return item

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from typing import NamedTuple
 
+import msgspec
+
+from policies.language.number_text import plain
 from policies.language.tree import (
     LEAVES,
     DaysSince,
@@ -17,7 +19,6 @@ from policies.language.tree import (
     WorkdaysSince,
     children,
     leaves,
-    plain,
 )
 
 KNOWN, NEVER, MISSING = "known", "never", "missing"
@@ -25,8 +26,9 @@ KNOWN, NEVER, MISSING = "known", "never", "missing"
 Scalar = str | int | bool | None
 
 
-class EvidenceItem(NamedTuple):
-    """One fact that a rule looked at; `value` is canonical text for dates and decimals.
+class EvidenceItem(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One fact that a rule looked at; `value` is canonical text for dates and decimals. In JSON it
+    is a list.
 
     `known`; `never`: the CRM was read in full and holds nothing; `missing`: nobody can tell.
     """

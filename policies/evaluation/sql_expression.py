@@ -14,6 +14,7 @@ from enum import Enum
 from policies.evaluation.inputs import InputPlan
 from policies.evaluation.sql_text import date_literal, literal, moment_literal
 from policies.language.number_size import DIVISION_SCALE, digits, scale
+from policies.language.number_text import plain
 from policies.language.tree import (
     LEAVES,
     NUMERIC,
@@ -38,7 +39,6 @@ from policies.language.tree import (
     Surely,
     Today,
     WorkdaysSince,
-    plain,
     walk,
 )
 from policies.language.vocabulary import SQL_TYPES, Type

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import Decimal
 
-from policies.language.tree import Value, plain
+from policies.language.number_text import Value, plain
 from policies.moment import AsOf
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from policies.language.checks import Refusal
+from policies.language.number_text import Value
 from policies.language.syntax import Complaint, Parsed
-from policies.language.tree import Node, Value
+from policies.language.tree import Node
 from policies.language.vocabulary import Type
 
 MAX_DEPTH = 60

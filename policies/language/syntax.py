@@ -17,7 +17,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from policies.language.metrics import FORMULAS, METRICS
-from policies.language.tree import plain
+from policies.language.number_text import plain
 
 MAX_LENGTH = 4_000
 

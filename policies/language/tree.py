@@ -12,9 +12,8 @@ from decimal import Decimal
 from enum import Enum
 
 from policies.language.metrics import METRICS
+from policies.language.number_text import Value, plain, shortest
 from policies.language.vocabulary import ATTRIBUTES, TABLES, Type
-
-Value = bool | int | Decimal | str
 
 NUMERIC = frozenset({Type.INTEGER, Type.NUMBER, Type.MONEY})
 
@@ -389,19 +388,3 @@ def canonical(node: Node) -> list[object]:
         else:
             result.append(value)
     return result
-
-
-def shortest(value: Value) -> Value:
-    """The number without decimals that say nothing; anything else as it is."""
-    if not isinstance(value, Decimal):
-        return value
-    text = plain(value)
-    return Decimal(text) if "." in text else int(text)
-
-
-def plain(value: Decimal) -> str:
-    """A decimal as text, without an exponent and without trailing zeros."""
-    text = format(value, "f")
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return "0" if text in {"-0", ""} else text

@@ -10,9 +10,10 @@ from pathlib import Path
 from policies.errors import ConfigurationError, FileProblems, Problem
 from policies.language.expressions import build
 from policies.language.metrics import CLOCKS
+from policies.language.number_text import Value
 from policies.language.rows import build_clock
 from policies.language.scope import Scope
-from policies.language.tree import Node, Value
+from policies.language.tree import Node
 from policies.language.vocabulary import Type
 from policies.loader.agreement import Agreement, check_names
 from policies.loader.definitions import TIER, Definitions

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from policies.condition import Expression
 from policies.language.expressions import build
+from policies.language.number_text import shortest
 from policies.language.scope import Built, Scope
-from policies.language.tree import AllOf, leaves, shortest
+from policies.language.tree import AllOf, leaves
 from policies.loader.draft import Draft
 from policies.loader.ledger import Ledger, Place
 from policies.loader.rule_schema import (

@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 from typing import Protocol
 
 from policies.language.metrics import METRICS
-from policies.language.tree import plain
+from policies.language.number_text import plain
 from policies.language.vocabulary import ATTRIBUTES, TABLES, Type
 from policies.messages.catalogue import grouped, message
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from policies.language.expressions import Built, Defined, Scope, build
 from policies.language.metrics import FUNCTIONS, METRICS
+from policies.language.number_text import plain
 from policies.language.syntax import names_in, tiers_in
 from policies.language.tree import (
     AllOf,
@@ -25,7 +26,6 @@ from policies.language.tree import (
     RowColumn,
     canonical,
     leaves,
-    plain,
     walk,
 )
 from policies.language.vocabulary import ATTRIBUTES, Type
