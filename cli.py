@@ -18,6 +18,7 @@ from connector.terminal import Group, Terminal, json_option, pass_terminal
 
 if TYPE_CHECKING:
     from connector.apply import ApplyReport
+    from connector.ports import Adapter
     from connector.summary import Voice
     from connector.sync import Context
     from connector.workspace import Workspace
@@ -74,7 +75,7 @@ def _log_to(path: Path) -> None:
     root.addHandler(handler)
 
 
-def _context(terminal: Terminal, workspace: Workspace) -> Context:
+def _context(terminal: Terminal, workspace: Workspace, adapter: Adapter | None = None) -> Context:
     from adapters import default_mapping, open_adapter
     from connector.sync import Context
 
@@ -82,7 +83,7 @@ def _context(terminal: Terminal, workspace: Workspace) -> Context:
     mapping = path.read_text(encoding="utf-8") if path else default_mapping(workspace)
     return Context(
         workspace,
-        open_adapter(workspace),
+        adapter or open_adapter(workspace),
         progress=terminal.progress,
         should_stop=_stop_signal(workspace),
         mapping=mapping,
@@ -148,12 +149,13 @@ def init(
 
     Example: highseas init clients/acme --timezone Asia/Shanghai --language zh-CN
     """
-    from adapters import starter_settings
+    from adapters import starter_files, starter_settings
     from connector.summary import init_lines
     from connector.workspace_files import NewWorkspace, create_workspace
 
     client = name or directory.resolve().name
-    new = NewWorkspace(client, adapter, starter_settings(adapter), timezone, language)
+    settings, own = starter_settings(adapter), starter_files(adapter)
+    new = NewWorkspace(client, adapter, settings, timezone, language, own)
     files = create_workspace(directory, new)
     terminal.result(
         "init",
@@ -171,19 +173,19 @@ def check(terminal: Terminal) -> None:
     Of a CRM behind a description, each part of it is tried. Ends with 5 when a part failed, and
     with 1 when the CRM could not be asked at all.
     """
+    from adapters import open_adapter
     from connector.ports import Diagnosing
     from connector.summary import finding_lines, findings_json
 
     workspace = _open_workspace(terminal)
-    context = _context(terminal, workspace)
-    adapter = context.adapter
+    adapter = open_adapter(workspace)
     findings = tuple(adapter.diagnose()) if isinstance(adapter, Diagnosing) else ()
     tried = finding_lines(findings, workspace.language) if findings else []
     if findings and not any(each.state == "ok" for each in findings):
         terminal.result("check", {"findings": findings_json(findings)}, tried)
         sys.exit(1)
     try:
-        payload, lines = _checked(context)
+        payload, lines = _checked(_context(terminal, workspace, adapter))
     except Exception:
         for line in tried:  # what was seen is a help with what went wrong
             terminal.progress(line)

@@ -19,7 +19,8 @@ from connector.workspace import Workspace
 GROUP = "highseas.adapters"
 
 # Called with the workspace. Beside it the module may have `default_mapping(workspace)`,
-# `starter_settings(name)` and `about(name)`, or mapping.yaml and starter.yaml.
+# `starter_settings(name)`, `starter_files(name)` and `about(name)`, or mapping.yaml and
+# starter.yaml.
 # Those behind `adapters.rest` but for `rest` itself are the files in its folder `presets`.
 BUILT_IN = MappingProxyType(
     {
@@ -106,6 +107,12 @@ def starter_settings(name: str) -> dict[str, Any]:
         return {}
     loaded: dict[str, Any] = yaml.safe_load(settings.read_text(encoding="utf-8"))
     return loaded
+
+
+def starter_files(name: str) -> dict[str, str]:
+    """What a new workspace gets for this CRM beside highseas.yaml: texts by file name."""
+    made: Callable[[str], dict[str, str]] | None = _own(_entry(name), "starter_files")
+    return made(name) if made else {}
 
 
 def _own(entry: EntryPoint, function: str) -> Any:

@@ -46,7 +46,8 @@ class ObjectInfo(msgspec.Struct, frozen=True):
     that is not incremental is pulled in full each time.
 
     `reconcile_days`: some changes do not show in what changed (tags, notes), so that everything is
-    wanted at least that often.
+    wanted at least that often. `recipe` changes with the way in which the object is asked for: then
+    what was pulled before is pulled anew, and a walk that broke off begins anew.
     """
 
     name: str
@@ -55,6 +56,7 @@ class ObjectInfo(msgspec.Struct, frozen=True):
     incremental: bool = True
     deletions: bool = True
     reconcile_days: int | None = None
+    recipe: str = ""
 
 
 class NoteLookup(StrEnum):

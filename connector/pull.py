@@ -60,6 +60,16 @@ class _Task:
     name: str
     since: datetime | None
     loaded: str
+    recipe: str
+
+
+@dataclass(frozen=True)
+class _Ways:
+    """How many days old the last full pull of an object may be (one that is not named is pulled in
+    full), and the way in which each is asked for."""
+
+    full_every: Mapping[str, int]
+    recipes: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -85,8 +95,9 @@ def pull(  # noqa: PLR0913 - what to pull, where from, where to, and the say of 
     """Bring the staged copy up to date: what changed since the last pull, or everything.
 
     `objects`: what the CRM says of its objects: one that cannot tell what changed is pulled in full
-    each time. `needs`: what the policy wants besides the mapping's facts; more fields of the CRM
-    than the last time mean that the customers are pulled in full.
+    each time, and one that is asked for in another way than before is pulled anew. `needs`: what
+    the policy wants besides the mapping's facts; more fields of the CRM than the last time mean
+    that the customers are pulled in full.
     A pull that broke off goes on behind the last page that it kept. Raises RefusedError when what
     came looks empty, shrunken or blank-keyed; RemoteError when the CRM could not be asked.
     """
@@ -104,7 +115,8 @@ def pull(  # noqa: PLR0913 - what to pull, where from, where to, and the say of 
     if rebuilt:
         progress(message(workspace.language, "progress.rebuilt"))
     days = {} if full else _full_every(workspace, compiled, objects)
-    tasks = _tasks(workspace, compiled, known, started, days)
+    recipes = {name: info.recipe for name, info in objects.items()}
+    tasks = _tasks(workspace, compiled, known, started, _Ways(days, recipes))
 
     def tell(name: str, rows: int) -> None:
         values = {"object": name, "count": f"{rows:,}"}
@@ -146,20 +158,19 @@ def _tasks(
     mapping: CompiledMapping,
     pulls: dict[str, Pulled],
     moment: datetime,
-    full_every: Mapping[str, int],
+    ways: _Ways,
 ) -> list[_Task]:
-    """`full_every`: how many days old the last full pull of an object may be; one that is not named
-    is pulled in full."""
     overlap = timedelta(minutes=workspace.config.pull.overlap_minutes)
     tasks = []
     for name in mapping.shapes:
-        known = pulls.get(name)
+        known, recipe = pulls.get(name), ways.recipes.get(name, "")
         since = None
         if known is not None and known.watermark is not None and known.full_at is not None:
-            young = moment - known.full_at < timedelta(days=full_every.get(name, 0))
-            if young and has_paths(mapping, name, known.paths):
+            young = moment - known.full_at < timedelta(days=ways.full_every.get(name, 0))
+            same = known.recipe == recipe and has_paths(mapping, name, known.paths)
+            if young and same:
                 since = known.watermark - overlap
-        tasks.append(_Task(name, since, known.walk if known else ""))
+        tasks.append(_Task(name, since, known.walk if known else "", recipe))
     return tasks
 
 
@@ -214,7 +225,9 @@ class _Fetch:
 
     def _one(self, task: _Task) -> _Outcome:
         shape = self._mapping.shapes[task.name]
-        walk = self._spool.open(task.name, shape.fields, task.since, self._now, task.loaded)
+        walk = self._spool.open(
+            task.name, shape.fields, task.since, self._now, task.loaded, task.recipe
+        )
         try:
             return self._walk_or_restart(task, walk)
         except (AuthenticationError, ProtocolError) as error:
@@ -232,7 +245,7 @@ class _Fetch:
             if not resumed:
                 raise
             shape = self._mapping.shapes[task.name]
-            walk = self._spool.restart(task.name, shape.fields, task.since, self._now)
+            walk = self._spool.restart(task.name, shape.fields, task.since, self._now, task.recipe)
             self._walk(task, walk)
         return _Outcome(task, walk)
 

@@ -52,6 +52,7 @@ class Manifest(msgspec.Struct):
     blank: int = 0
     present: int = 0
     done: bool = False
+    recipe: str = ""
     format: int = _FORMAT
 
 
@@ -163,16 +164,19 @@ class Spool:
         since: datetime | None,
         now: Callable[[], datetime],
         loaded: str = "",
+        recipe: str = "",
     ) -> Walk:
-        """Go on with the walk on disk if it asks for the same, is young and not yet loaded."""
+        """Go on with the walk on disk if it asks for the same in the same way (`recipe`), is young
+        and not yet loaded."""
         directory = self.root / f"object-{quote(name, safe='')}"
         kept = _read_manifest(directory)
-        if kept is not None and _continues(kept, fields, since, now()) and kept.walk != loaded:
+        same = kept is not None and kept.recipe == recipe and kept.walk != loaded
+        if kept is not None and same and _continues(kept, fields, since, now()):
             for path in directory.iterdir():
                 if path.name != MANIFEST and path.name not in kept.parts:
                     path.unlink()
             return Walk(directory, kept, now)
-        return self.restart(name, fields, since, now)
+        return self.restart(name, fields, since, now, recipe)
 
     def restart(
         self,
@@ -180,12 +184,13 @@ class Spool:
         fields: tuple[str, ...],
         since: datetime | None,
         now: Callable[[], datetime],
+        recipe: str = "",
     ) -> Walk:
         """Begin anew; what was kept of this object is removed."""
         directory = self.root / f"object-{quote(name, safe='')}"
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True, mode=0o700)
-        manifest = Manifest(uuid.uuid4().hex, name, fields, since, now(), fields)
+        manifest = Manifest(uuid.uuid4().hex, name, fields, since, now(), fields, recipe=recipe)
         return Walk(directory, manifest, now)
 
 

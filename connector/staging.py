@@ -194,7 +194,7 @@ class _Load:
         watermark = _naive(manifest.watermark) if manifest.watermark else None
         connection.execute("DELETE FROM pulls WHERE object = ?", [manifest.object])
         connection.execute(
-            "INSERT INTO pulls VALUES (?, ?, ?, ?, ?, ?, ?, true)",
+            "INSERT INTO pulls VALUES (?, ?, ?, ?, ?, ?, ?, true, ?)",
             [
                 manifest.object,
                 watermark if full else max(filter(None, (before, watermark)), default=None),
@@ -203,6 +203,7 @@ class _Load:
                 manifest.walk,
                 paths_key(self._mapping, manifest.object),
                 orphans,
+                manifest.recipe,
             ],
         )
 
@@ -241,8 +242,8 @@ class _Load:
 
     def _pulls(self) -> dict[str, Pulled]:
         rows = self._connection.execute(
-            "SELECT object, watermark, full_at, pulled_at, walk, paths, orphans, readable "
-            "FROM pulls"
+            "SELECT object, watermark, full_at, pulled_at, walk, paths, orphans, readable, "
+            "recipe FROM pulls"
         ).fetchall()
         return {name: Pulled(*rest) for name, *rest in rows}
 

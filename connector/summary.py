@@ -333,8 +333,9 @@ def check_lines(organisation: Organisation, schema: Schema, language: str) -> li
                 quiet=quiet,
             )
         )
-    lookup = message(language, f"check.notes_{schema.capabilities.note_lookup}")
-    return [*lines, lookup]
+    if PrimitiveKind.PUT_NOTE in schema.capabilities.writes:
+        lines.append(message(language, f"check.notes_{schema.capabilities.note_lookup}"))
+    return lines
 
 
 def promise_lines(unkept: Iterable[Caveat], language: str) -> list[str]:

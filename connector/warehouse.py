@@ -27,7 +27,7 @@ from connector.row_shape import literal
 from connector.written import chunks, insert_receipts
 from policies.language.vocabulary import TABLES
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 WAIT_SECONDS = 10.0
 # DuckDB takes 100 to 150 MB beyond its limit; a load shares the process with the pull.
 READING_MEMORY = "512MB"
@@ -42,7 +42,7 @@ _PID = re.compile(r"\(PID (\d+)\)")
 _OWN_TABLES = (
     "meta (name VARCHAR, value VARCHAR)",
     "pulls (object VARCHAR, watermark TIMESTAMP, full_at TIMESTAMP, pulled_at TIMESTAMP, "
-    "walk VARCHAR, paths VARCHAR, orphans BIGINT, readable BOOLEAN)",
+    "walk VARCHAR, paths VARCHAR, orphans BIGINT, readable BOOLEAN, recipe VARCHAR)",
     "problems (object VARCHAR, record_id VARCHAR, field VARCHAR, message VARCHAR)",
     "tombstones (object VARCHAR, id VARCHAR, deleted_at TIMESTAMP)",
     "aliases (alias VARCHAR, key VARCHAR)",
@@ -102,6 +102,7 @@ class Pulled:
     paths: str
     orphans: int
     readable: bool
+    recipe: str
 
 
 class Warehouse:
@@ -173,8 +174,8 @@ class Warehouse:
     def pulls(self) -> dict[str, Pulled]:
         """How far each object is staged; empty when nothing is."""
         rows = self._ask(
-            "SELECT object, watermark, full_at, pulled_at, walk, paths, orphans, readable "
-            "FROM pulls"
+            "SELECT object, watermark, full_at, pulled_at, walk, paths, orphans, readable, "
+            "recipe FROM pulls"
         )
         return {name: Pulled(*map(_aware, rest)) for name, *rest in rows}
 

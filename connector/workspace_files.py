@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
@@ -15,13 +15,15 @@ from policies.policy import library_names, library_text
 
 @dataclass(frozen=True)
 class NewWorkspace:
-    """What a new workspace starts with; `settings` is the adapter's part of the `crm:` block."""
+    """What a new workspace starts with; `settings` is the adapter's part of the `crm:` block,
+    `files` are texts of its own by file name."""
 
     name: str
     adapter: str
     settings: Mapping[str, str]
     timezone: str = "UTC"
     language: str = "en"
+    files: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def starter(self) -> str:
@@ -50,6 +52,7 @@ def create_workspace(root: Path, new: NewWorkspace) -> list[Path]:
         CONFIG_NAME: _yaml(head),
         "policy.yaml": library_text(new.starter),
         ".gitignore": f"{STATE_NAME}/\n",
+        **new.files,
     }
     missing = {root / name: text for name, text in files.items() if not (root / name).exists()}
     for path, text in missing.items():

@@ -5,10 +5,17 @@ from __future__ import annotations
 from adapters.http import Timing
 from adapters.rest.adapter import RestAdapter
 from adapters.rest.loading import read_description, settings_of, source_of
-from adapters.rest.offering import about, default_mapping, starter_settings
+from adapters.rest.offering import about, default_mapping, starter_files, starter_settings
 from connector.workspace import Workspace
 
-__all__ = ["RestAdapter", "about", "default_mapping", "open_adapter", "starter_settings"]
+__all__ = [
+    "RestAdapter",
+    "about",
+    "default_mapping",
+    "open_adapter",
+    "starter_files",
+    "starter_settings",
+]
 
 
 def open_adapter(workspace: Workspace) -> RestAdapter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import resources
 from typing import Any
 
 import yaml
@@ -10,6 +11,7 @@ from adapters import About
 from adapters.rest.description import Description
 from adapters.rest.loading import (
     ADAPTER,
+    Source,
     facts_text,
     preset,
     read_description,
@@ -18,6 +20,7 @@ from adapters.rest.loading import (
 )
 from connector.workspace import Workspace
 
+OWN_FILE = "crm.yaml"
 _OWN = About(
     "any CRM with a REST API, by a description of your own", "by the same engine as the presets"
 )
@@ -31,8 +34,18 @@ def default_mapping(workspace: Workspace) -> str:
 def starter_settings(name: str) -> dict[str, Any]:
     """The settings of a preset to fill in, or where a description of one's own stands."""
     if name == ADAPTER:
-        return {"description": "crm.yaml"}
+        return {"description": OWN_FILE, **starter(read_description(_skeleton()))}
     return starter(read_description(preset(name)))
+
+
+def starter_files(name: str) -> dict[str, str]:
+    """What a new workspace gets beside highseas.yaml: a description to be filled in."""
+    return {OWN_FILE: _skeleton().text} if name == ADAPTER else {}
+
+
+def _skeleton() -> Source:
+    text = (resources.files("adapters.rest") / "skeleton.yaml").read_text(encoding="utf-8")
+    return Source(text, OWN_FILE)
 
 
 def about(name: str) -> About:

@@ -227,3 +227,27 @@ def test_reconciliation_shortens_the_time_between_full_pulls(world: World) -> No
 def test_reconciliation_never_makes_full_pulls_rarer(world: World) -> None:
     world.later(days=7)
     assert kinds(world, Accounts=info("Accounts", reconcile_days=30))["Accounts"] == "full"
+
+
+def recipe(name: str, recipe: str) -> dict[str, ObjectInfo]:
+    return {name: ObjectInfo(name, name, (), recipe=recipe)}
+
+
+def test_what_is_asked_for_in_another_way_is_pulled_anew(world: World) -> None:
+    assert kinds(world, **recipe("Accounts", "a"))["Accounts"] == "full"
+    assert kinds(world, **recipe("Accounts", "a"))["Accounts"] == "incremental"
+    assert kinds(world, **recipe("Accounts", "b"))["Accounts"] == "full"
+    assert kinds(world, **recipe("Accounts", "b"))["Deals"] == "incremental"
+
+
+def test_a_walk_begun_in_another_way_does_not_go_on(world: World) -> None:
+    crm(world).ids = {"Accounts": ids(*range(1, 11))}
+    crm(world).break_behind = 1
+    world.pull(objects=recipe("Accounts", ""), full=True)
+    with pytest.raises(UnavailableError):
+        world.pull(objects=recipe("Accounts", ""))
+    crm(world).break_behind = None
+    before = len(crm(world).requests)
+    world.pull(objects=recipe("Accounts", "other"))
+    begun = [asked for asked in crm(world).requests[before:] if asked.object == "Accounts"]
+    assert [asked.resume for asked in begun] == [None]
