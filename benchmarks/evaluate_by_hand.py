@@ -186,7 +186,8 @@ def evaluate(connection: duckdb.DuckDBPyConnection, breaks: Mapping[str, object]
     text = ", ".join([*stages, *shields]).format(**breaks)
     speaks = " OR ".join(f"coalesce(s_{place}, 1) > 0" for place in range(len(_EVIDENCE)))
     connection.execute(
-        f"CREATE TEMP TABLE hit AS SELECT *, {_first_void()} AS first_void FROM "
+        f"CREATE TEMP TABLE hit AS SELECT *, {_first('> 0')} AS first_void, "
+        f"{_first('IS NULL')} AS first_doubt FROM "
         f"(SELECT *, {text} FROM metrics) "
         f"WHERE {speaks} OR key IN (SELECT customer FROM open_episodes)"
     )
@@ -196,8 +197,8 @@ def evaluate(connection: duckdb.DuckDBPyConnection, breaks: Mapping[str, object]
     )
 
 
-def _first_void() -> str:
-    cases = " ".join(f"WHEN s_{place} > 0 THEN {place}" for place in range(len(_VOIDS)))
+def _first(test: str) -> str:
+    cases = " ".join(f"WHEN s_{place} {test} THEN {place}" for place in range(len(_VOIDS)))
     return f"CASE {cases} ELSE 99 END"
 
 
@@ -226,7 +227,10 @@ def decide(
 def _decide_rule(number: int, rule: str, stages: list[tuple[str, str, str]]) -> str:
     is_void = number < len(_VOIDS)
     stage = (
-        f"CASE WHEN first_void < {number} THEN 0 ELSE s_{number} END" if is_void else f"s_{number}"
+        f"CASE WHEN first_void < {number} THEN 0 WHEN s_{number} > 0 AND first_doubt < {number} "
+        f"THEN NULL ELSE s_{number} END"
+        if is_void
+        else f"s_{number}"
     )
     columns, note = _EVIDENCE[number]
     texts = ", ".join(f"coalesce(CAST({name} AS VARCHAR), '')" for name in columns.split())
@@ -275,13 +279,18 @@ def evidence(
     """Each row with what the CRM shows and we hold there, and its facts by name."""
     columns = ", ".join(f"t.{name}" for name in dict.fromkeys(NAMES.values()))
     ids = ", ".join(f"({number}, '{rule}')" for number, rule in enumerate(rules))
+    crowded = connection.execute(
+        "SELECT rule FROM decided WHERE decision <> 'change' "
+        f"GROUP BY rule, decision HAVING count(*) > {LISTED}"
+    ).fetchone()
+    crowd = _FIRST if crowded else ""
     connection.execute(
         "CREATE TEMP TABLE told AS SELECT d.*, c.name, c.version, c.owner_id, c.tags, c.status, "
         "m.* EXCLUDE (key, rule, tags, status), m.tags AS held_tags, m.status AS held_status, "
         f"x.closed, t.known, {columns} FROM decided d JOIN (VALUES {ids}) r(number, id) "
         "ON r.number = d.rule JOIN hit t ON t.key = d.key JOIN shown c ON c.key = d.key "
         "LEFT JOIN mine m ON m.key = d.key AND m.rule = r.id "
-        "LEFT JOIN closed_episodes x ON x.customer = d.key AND x.rule = r.id"
+        f"LEFT JOIN closed_episodes x ON x.customer = d.key AND x.rule = r.id{crowd}"
     )
     for number in range(len(rules)):
         names = _EVIDENCE[number][0].split()
@@ -296,6 +305,14 @@ def evidence(
                 yield row[:20], tuple(zip(names, row[20:], strict=True))
 
 
+# Rows that change nothing are listed up to here for each rule and decision, as the product does.
+LISTED = 10_000
+_FIRST = (
+    " QUALIFY d.decision = 'change' OR "
+    f"row_number() OVER (PARTITION BY d.rule, d.decision ORDER BY d.key) <= {LISTED}"
+)
+
+
 def evidence_sums(connection: duckdb.DuckDBPyConnection) -> list[tuple[object, ...]]:
     """For each rule: rows, and a sum over what was decided and over the facts behind it."""
     return [
@@ -304,6 +321,7 @@ def evidence_sums(connection: duckdb.DuckDBPyConnection) -> list[tuple[object, .
         for row in connection.execute(
             "SELECT count(*), sum(hash(key, CAST(stage AS SMALLINT), decision, "
             "CAST(blocked AS SMALLINT), entering)), "
-            f"sum(hash(key, {', '.join(columns.split())})) FROM told WHERE rule = {number}"
+            f"sum(hash(key, {', '.join(columns.split())})) FROM told WHERE rule = {number} "
+            "HAVING count(*) > 0"
         ).fetchall()
     ]

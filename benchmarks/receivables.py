@@ -20,7 +20,7 @@ from typing import Any
 
 from metric_values import staged, values
 
-from policies.language.tree import plain
+from policies.language.number_text import plain
 from policies.moment import AsOf
 
 ROOT = Path(__file__).resolve().parent.parent

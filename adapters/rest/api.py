@@ -22,7 +22,7 @@ from connector.errors import ConfigurationError, ProtocolError
 
 _JSON = {"Content-Type": "application/json"}
 # Of these one stands as a part of its own in a path.
-_IN_PATHS = ("id", "note_id", "tag_id", "tag", "name", "marker")
+_IN_PATHS = ("id", "note_id", "tag_id", "link_id", "tag", "name", "marker")
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 

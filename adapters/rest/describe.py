@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
@@ -29,25 +30,21 @@ T = TypeVar("T", int, float)
 
 def describe(description: Description) -> Schema:
     """Objects with the fields that the description lists; what all writable objects can do."""
-    objects = {
-        name: _object(
-            name, form, writable=description.writes.get(name, Writes()).update is not None
-        )
-        for name, form in description.objects.items()
-    }
+    objects = {name: _object(description, name, form) for name, form in description.objects.items()}
     return Schema(objects, _capabilities(description))
 
 
 def conditional(description: Description, name: str) -> bool:
     """Whether a write to this object can be refused when the record has moved."""
     writes, form = description.writes.get(name), description.objects[name]
-    has_version = form.version or form.version_header or form.modified
     if writes is None or writes.update is None or writes.locking is None:
         return False
-    return has_version is not None
+    own = form.version or form.version_header or form.modified
+    return (writes.locking.version or own) is not None
 
 
-def _object(name: str, form: ObjectForm, *, writable: bool) -> ObjectInfo:
+def _object(description: Description, name: str, form: ObjectForm) -> ObjectInfo:
+    writable = description.writes.get(name, Writes()).update is not None
     fields = tuple(
         FieldInfo(key, each.type, each.label, each.writable and writable, each.options)
         for key, each in form.fields.items()
@@ -63,7 +60,15 @@ def _object(name: str, form: ObjectForm, *, writable: bool) -> ObjectInfo:
         incremental=changes is not None,
         deletions=told is not None,
         reconcile_days=changes.reconcile_days if changes else None,
+        recipe=_recipe(description, form),
     )
+
+
+def _recipe(description: Description, form: ObjectForm) -> str:
+    """Names all that decides which rows come, and how they look."""
+    parts = (description.server, description.values, form)
+    text = "\n".join(part.model_dump_json(exclude={"label", "read"}) for part in parts)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _capabilities(description: Description) -> Capabilities:

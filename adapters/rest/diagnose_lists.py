@@ -91,7 +91,7 @@ class ListTrial:
         if listing.total is not None and total is None:
             yield warning(f"{part}.total", "there is no count where it should stand")
         if not count:
-            yield warning(part, "no row came: nothing else could be tried on this object")
+            yield warning(part, _empty(seen.page) + "; nothing else could be tried on this object")
             return
         if count > listing.page_size:
             asked = counted(listing.page_size, "row")
@@ -125,6 +125,14 @@ class ListTrial:
                 part, f"the CRM counts {total:,}, and nothing leads on behind the first {count:,}"
             )
             return
+        if behind is None and self._is_followed(listing, first):
+            asked, came = counted(listing.page_size, "row"), counted(count, "row")
+            yield warning(
+                part,
+                f"{came} came where {asked} were asked for, and more follow: a short page is not "
+                f"the last one; set `page_size` to {count}, or take `short_page_ends` away",
+            )
+            return
         if behind is None:
             yield ok(part, "the first page is the only one")
             return
@@ -142,6 +150,18 @@ class ListTrial:
             yield ok(part, "a second page was asked for, and is empty")
         if not again:
             yield from self._ordered()
+
+    def _is_followed(self, listing: Listing, first: _Seen) -> bool:
+        """Whether rows stand behind a page that is the last one only for being short."""
+        going_on = listing.model_copy(update={"short_page_ends": False})
+        behind = following(going_on, Position(), self._got(first))
+        if behind is None:
+            return False
+        try:
+            second = self._fetch(going_on, behind)
+        except HighseasError:  # as some servers say that nothing stands there
+            return False
+        return not set(second.ids) <= set(first.ids)
 
     def _compared(self, first: _Seen, second: _Seen, *, is_torn: bool) -> Iterator[Finding]:
         part = f"{self._part}.list.paging"
@@ -314,8 +334,14 @@ class ListTrial:
         return row if isinstance(row, dict) else {}
 
 
+def _empty(page: ListedPage) -> str:
+    if page.empty_by is None or page.empty_by < 400:
+        return "no row came"
+    return f"answered {page.empty_by}, which counts as no records: a wrong path would look the same"
+
+
 def _is_deleted(row: Mapping[str, Any], tombstone: Tombstone | None) -> bool:
-    return tombstone is not None and look(row, tombstone.path) in tombstone.values
+    return tombstone is not None and tombstone.stands_in(row)
 
 
 def _identifier(value: Any) -> str:

@@ -8,8 +8,8 @@ from adapters.rest.api import Api
 from adapters.rest.description import Description
 from adapters.rest.findings import counted, failed, ok, tried, untried, warning
 from adapters.rest.paths import MISSING, look
-from adapters.rest.read import Live, Reader
-from adapters.rest.tags import asked_names, listed
+from adapters.rest.read import Live, Reader, lock_version
+from adapters.rest.short_lists import listed
 from adapters.rest.write_description import (
     NoteField,
     NoteRecords,
@@ -86,7 +86,7 @@ class RecordTrial:
 
     def _locking(self) -> Iterator[Finding]:
         part = f"writes.{self._name}.locking"
-        versions = [live.version for live in self._live.values()]
+        versions = [lock_version(self._writes, live) for live in self._live.values()]
         if self._writes.locking is None:
             yield ok(part, "none: the last write wins, between our last look and our write too")
         elif not all(versions):
@@ -97,8 +97,9 @@ class RecordTrial:
     def _tags(self) -> Iterator[Finding]:
         part, form = f"writes.{self._name}.tags", self._writes.tags
         names = form.names if isinstance(form, TagCommands | TagLinks) else None
-        if names is not None and "name" not in asked_names(names.list):
-            rows = listed(self._api, names.list, names.rows, {"name": ""})
+        if names is not None and "name" not in names.list.asks_for():
+            api = self._reader.api(self._name)
+            rows = listed(api, names.list, {"name": ""}, what="tags", id_path=names.id)
             whole = [
                 row
                 for row in rows

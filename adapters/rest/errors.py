@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
 from adapters.auth import seconds
 from adapters.calls import Answer, Call, ErrorTable, Reading, Verdict, printable_code
-from adapters.rest.description import VERDICTS, Description, Envelope, Errors
+from adapters.rest.description import VERDICTS, Description, Envelope, Errors, Meaning
 from adapters.rest.paths import MISSING, look
 from adapters.rest.replies import Unreadable, decoded, text_of
 
@@ -28,6 +28,12 @@ _PLAIN_YES = frozenset(
 _UNREADABLE = Reading("unreadable", verdict=Verdict.UNREADABLE)
 # A code is one word; digits in a row may be a phone number.
 _WORDY = re.compile(r"\s|\d{6}")
+# How far into a bad answer texts are searched for.
+_TOLD_WITHIN = 64 * 1024
+# The codes of answers whose text has told what they mean.
+_SAID: Mapping[str, Meaning] = MappingProxyType(
+    {f"SAID_{word.upper()}": word for word in get_args(Meaning)}
+)
 _CALL_STATUSES: Mapping[int, Verdict] = MappingProxyType(
     {401: Verdict.RENEW, 408: Verdict.UNAVAILABLE, 429: Verdict.WAIT}
 )
@@ -79,7 +85,8 @@ def error_table(description: Description) -> ErrorTable:
 def meaning(errors: Errors, status: int, code: str) -> RowMeaning:
     """What a status and a code mean for the record that they are about. Status 0: HTTP said success
     and the body said no (`CallRefused.status`)."""
-    word = errors.codes.get(code) or errors.statuses.get(status)
+    said = _SAID.get(code) if errors.texts else None
+    word = errors.codes.get(code) or said or errors.statuses.get(status)
     if word is not None:
         return _ROW_WORDS[word]
     if status in _ROW_STATUSES:
@@ -117,6 +124,9 @@ class _Reader:
         self._errors = errors
         self._retry_after = retry_after
         self._head = _head_of(errors.envelope) if errors.envelope else None
+        self._texts = [
+            (re.compile(pattern, re.IGNORECASE), word) for pattern, word in errors.texts.items()
+        ]
 
     def read(self, call: Call, answer: Answer) -> Reading:
         if answer.status >= 400:
@@ -164,7 +174,17 @@ class _Reader:
                 value = MISSING
         code = self._header_code(answer) or code_of(self._errors, value)
         asked = look(value, self._retry_after) if self._retry_after is not None else MISSING
+        word = None if code in self._errors.codes else self._told_in_words(answer)
+        if word is not None:
+            code, verdict = f"SAID_{word.upper()}", VERDICTS.get(word, Verdict.REFUSED)
         return Reading(code, retry_after=seconds(asked), verdict=verdict)
+
+    def _told_in_words(self, answer: Answer) -> Meaning | None:
+        """What the first text that is found in a bad answer means."""
+        if not self._texts:
+            return None
+        text = answer.body[:_TOLD_WITHIN].decode("utf-8", "replace")
+        return next((word for pattern, word in self._texts if pattern.search(text)), None)
 
     def _header_code(self, answer: Answer) -> str:
         name = self._errors.code_header

@@ -28,13 +28,15 @@ _NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 @dataclass(frozen=True, slots=True)
 class ListedPage:
     """`total`: how many records there are by the CRM's count; `more`: whether another page follows,
-    as far as it says so; `token`: the cursor or link to it; `at`: the CRM's clock."""
+    as far as it says so; `token`: the cursor or link to it; `at`: the CRM's clock; `empty_by`: the
+    HTTP status by which it said that there are no rows."""
 
     rows: list[msgspec.Raw]
     total: int | None = None
     more: bool | None = None
     token: Any = None
     at: datetime | None = None
+    empty_by: int | None = None
 
 
 def fetch(api: Api, listing: Listing, names: Mapping[str, Any], position: Position) -> ListedPage:
@@ -44,10 +46,10 @@ def fetch(api: Api, listing: Listing, names: Mapping[str, Any], position: Positi
         answer = api.http.send(call)
     except CallRefused as refusal:
         if refusal.status in listing.empty:
-            return ListedPage([])
+            return ListedPage([], empty_by=refusal.status)
         raise
     if answer.status in listing.empty:
-        return ListedPage([], at=server_time(answer))
+        return ListedPage([], at=server_time(answer), empty_by=answer.status)
     opened = _Opened(api, listing, call, answer)
     try:
         return opened.page(text_of(answer))

@@ -98,7 +98,7 @@ def sorted_out(rows: Rows, tombstone: Tombstone | None) -> tuple[Rows, tuple[str
     if tombstone is None:
         return rows, ()
     gone = [
-        bool(identifier) and look(row, tombstone.path) in tombstone.values
+        bool(identifier) and tombstone.stands_in(row)
         for identifier, row in zip(rows.ids, rows.seen, strict=True)
     ]
     if not any(gone):

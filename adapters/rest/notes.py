@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from adapters.rest.api import Api
 from adapters.rest.paths import MISSING, look
-from adapters.rest.tags import asked_names, listed
+from adapters.rest.short_lists import listed
 from adapters.rest.templates import render_text
 from adapters.rest.write_description import NoteRecords
 from connector.errors import ProtocolError
 from connector.models import Primitive, Ref
 from connector.ports import NoteLookup, NoteRef, NoteState
+
+
+@dataclass(frozen=True, slots=True)
+class _Note:
+    """A note as the server shows it. `customer`: whose it is, where the description asks."""
+
+    id: str
+    text: str
+    customer: str = ""
+
+    def is_it(self, wanted: NoteRef) -> bool:
+        if self.customer and self.customer != wanted.ref.id:
+            return False
+        if wanted.remote_id is not None:
+            return self.id == wanted.remote_id
+        return wanted.marker in self.text
 
 
 class NoteFinder:
@@ -21,47 +38,61 @@ class NoteFinder:
     def __init__(self, api: Api, form: NoteRecords) -> None:
         self._api = api
         self._form = form
-        self._by_marker = form.find is not None and "marker" in asked_names(form.find)
+        self._by_marker = form.find is not None and "marker" in form.find.asks_for()
 
     def find(self, wanted: Iterable[NoteRef]) -> list[tuple[Ref, NoteState]]:
         """Those of the wanted ones that exist; by id where it is known, else by marker."""
-        seen: dict[tuple[Ref, str], list[tuple[str, str]]] = {}
+        is_blind = self._form.lookup is NoteLookup.NONE
+        asked = [note for note in wanted if note.remote_id is not None or not is_blind]
+        shown = self._together(asked) if self._form.finds_many else self._one_by_one(asked)
         found = []
-        for note in wanted:
-            if note.remote_id is None and self._form.lookup is NoteLookup.NONE:
-                continue
-            key = (note.ref, note.marker if self._by_marker else "")
-            if key not in seen:
-                seen[key] = self._listed(note)
-            fitting = [each for each in seen[key] if _is_it(*each, note)]
+        for note, notes in shown:
+            fitting = [each for each in notes if each.is_it(note)]
             if fitting:
                 # The oldest, as numbers go, and in any case the same each time.
-                identifier, text = min(fitting, key=lambda each: (len(each[0]), each[0]))
-                found.append((note.ref, NoteState(note.marker, identifier, text)))
+                first = min(fitting, key=lambda each: (len(each.id), each.id))
+                found.append((note.ref, NoteState(note.marker, first.id, first.text)))
         return found
 
-    def _listed(self, note: NoteRef) -> list[tuple[str, str]]:
+    def _together(self, wanted: list[NoteRef]) -> Iterator[tuple[NoteRef, list[_Note]]]:
+        for start in range(0, len(wanted), self._form.find_batch):
+            notes = wanted[start : start + self._form.find_batch]
+            shown = self._listed(
+                {
+                    "ids": [note.ref.id for note in notes],
+                    "refs": [str(note.ref) for note in notes],
+                    "markers": [note.marker for note in notes],
+                }
+            )
+            yield from ((note, shown) for note in notes)
+
+    def _one_by_one(self, wanted: list[NoteRef]) -> Iterator[tuple[NoteRef, list[_Note]]]:
+        seen: dict[tuple[Ref, str], list[_Note]] = {}
+        for note in wanted:
+            key = (note.ref, note.marker if self._by_marker else "")
+            if key not in seen:
+                names = {"id": note.ref.id, "ref": str(note.ref), "marker": note.marker}
+                seen[key] = self._listed(names)
+            yield note, seen[key]
+
+    def _listed(self, names: Mapping[str, Any]) -> list[_Note]:
         form = self._form
         if form.find is None:
             return []
-        names = {"id": note.ref.id, "ref": str(note.ref), "marker": note.marker}
-        return [self._note(row) for row in listed(self._api, form.find, form.rows, names)]
+        rows = listed(self._api, form.find, names, what="notes", id_path=form.note_id)
+        return [self._note(row) for row in rows]
 
-    def _note(self, row: Any) -> tuple[str, str]:
+    def _note(self, row: Any) -> _Note:
         identifier = look(row, self._form.note_id)
         if identifier is MISSING or identifier is None:
             raise ProtocolError(
                 "a note has no id where it should stand",
                 "correct `note_id` in the description's notes",
             )
-        text = render_text(self._form.text, self._api.names(note=row))
-        return str(identifier), text.replace("\r\n", "\n").strip("\n")
-
-
-def _is_it(identifier: str, text: str, wanted: NoteRef) -> bool:
-    if wanted.remote_id is not None:
-        return identifier == wanted.remote_id
-    return wanted.marker in text
+        names = self._api.names(note=row)
+        text = render_text(self._form.text, names)
+        customer = render_text(self._form.customer, names)
+        return _Note(str(identifier), text.replace("\r\n", "\n").strip("\n"), customer)
 
 
 def note_names(primitive: Primitive) -> dict[str, Any]:

@@ -14,10 +14,11 @@ from adapters.rest.description import Description
 from adapters.rest.errors import meaning
 from adapters.rest.note_field import block
 from adapters.rest.notes import NoteFinder
-from adapters.rest.object_description import ObjectForm, Read
+from adapters.rest.object_description import Listing, ObjectForm, Read
 from adapters.rest.paths import MISSING, look
 from adapters.rest.scalars import scalar
-from adapters.rest.tags import TagNames, listed, shown_names
+from adapters.rest.short_lists import listed
+from adapters.rest.tags import TagNames, shown_names
 from adapters.rest.values import Plain
 from adapters.rest.write_description import (
     NoteField,
@@ -34,9 +35,9 @@ from connector.ports import NoteLookup, NoteRef, NoteState, ReadRequest, RecordS
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A record as it stands now: `raw` as the server wrote it, `row` made plain."""
+    """A record as it stands now: `record` as it may be written back, `row` made plain."""
 
-    raw: Any
+    record: Any
     row: Any
     version: str | None
 
@@ -124,15 +125,21 @@ class Reader:
         form = self._writes(ref.object).tags
         catalogue = self.catalogues.get(ref.object)
         if isinstance(form, TagLinks) and form.list is not None:
-            names = {"id": ref.id, "ref": str(ref)}
-            rows = listed(self.api(ref.object), form.list, form.rows, names)
-            return frozenset(shown_names(form, rows, catalogue))
+            return frozenset(
+                shown_names(form, self.links(ref, form.list, form.link_id or "id"), catalogue)
+            )
         if isinstance(form, TagList):
             return frozenset(shown_names(form, list_value(form, live), None))
         if isinstance(form, TagCommands | TagLinks):
             value = look(live.row, form.field or "")
             return frozenset(shown_names(form, value, catalogue))
         return frozenset()
+
+    def links(self, ref: Ref, listing: Listing, id_path: str = "id") -> list[Any]:
+        """The rows that link tags to a record."""
+        names = {"id": ref.id, "ref": str(ref)}
+        what = "the tags of a record"
+        return listed(self.api(ref.object), listing, names, what=what, id_path=id_path)
 
     def _state(
         self, ref: Ref, live: Live, fields: Iterable[str], notes: tuple[NoteState, ...]
@@ -168,7 +175,7 @@ class Reader:
     # rows than it was asked for.
 
     def _many(self, name: str, form: Read, call: CallForm, ids: Sequence[str]) -> dict[str, Live]:
-        found: dict[str, Live] = {}
+        found: dict[str, Live | None] = {}
         for start in range(0, len(ids), form.batch):
             wanted = list(ids[start : start + form.batch])
             while wanted:
@@ -176,18 +183,24 @@ class Reader:
                 found |= {each: shown[each] for each in wanted if each in shown}
                 missing = [each for each in wanted if each not in shown]
                 wanted = missing if len(missing) < len(wanted) else []
-        return found
+        return {each: live for each, live in found.items() if live is not None}
 
-    def _asked(self, name: str, form: Read, call: CallForm, ids: list[str]) -> dict[str, Live]:
+    def _asked(
+        self, name: str, form: Read, call: CallForm, ids: list[str]
+    ) -> dict[str, Live | None]:
+        """What is shown; None for a record that says that it was deleted."""
+        api = self.api(name)
         try:
-            names = {"ids": ids, "limit": len(ids)}
-            rows = listed(self.api(name), call, form.rows, names)
+            reply = api.send(call, api.names(ids=ids, limit=len(ids)))
         except CallRefused as refusal:
             self._expect_gone(form, refusal)
             return {}
-        lives = (self._live(name, row) for row in rows)
-        object_form = self.description.objects[name]
-        return {str(look(each.row, object_form.id)): each for each in lives}
+        lives = [self._live(name, row) for row in _rows(reply, form.rows)]
+        id_path = self.description.objects[name].id
+        return {
+            str(look(each.row, id_path)): None if _is_deleted(form, each) else each
+            for each in lives
+        }
 
     # By one.
 
@@ -205,6 +218,8 @@ class Reader:
         if raw is None:
             return None
         live = self._live(name, raw, reply)
+        if _is_deleted(form, live):
+            return None
         shown = look(live.row, self.description.objects[name].id)
         # Another id: the record was merged into that one.
         return live if shown is MISSING or str(shown) == identifier else None
@@ -217,8 +232,9 @@ class Reader:
     def _live(self, name: str, raw: Any, reply: Reply | None = None) -> Live:
         form = self.description.objects[name]
         names = self.api(name).names()
-        row = Plain(self.description.values, form.fields, names).row(raw)
-        return Live(raw, row, _version(form, row, reply))
+        plain = Plain(self.description.values, form.fields, names)
+        row = plain.row(raw)
+        return Live(plain.record(raw), row, _version(form, row, reply))
 
 
 def _own(api: Api, form: ObjectForm) -> Api:
@@ -232,9 +248,33 @@ def note_text(form: NoteField, live: Live) -> str:
 
 
 def list_value(form: TagList, live: Live) -> Any:
-    """A tag field as the server wrote it, so that it can be written back."""
-    value = look(live.raw, form.field)
+    """A tag field as it may be written back."""
+    value = look(live.record, form.field)
     return look(live.row, form.field) if value is MISSING else value
+
+
+def lock_version(writes: Writes, live: Live) -> str | None:
+    """What locking goes by: the record's version, unless it says where else to look."""
+    if writes.locking is None or writes.locking.version is None:
+        return live.version
+    return scalar(look(live.row, writes.locking.version))
+
+
+def _is_deleted(form: Read, live: Live) -> bool:
+    return form.tombstone is not None and form.tombstone.stands_in(live.row)
+
+
+def _rows(reply: Reply, path: str) -> list[Any]:
+    """The rows of an answer; none where a null says so."""
+    rows = reply.value if reply.value is None else look(reply.value, path)
+    if rows is None:
+        return []
+    if not isinstance(rows, list):
+        raise ProtocolError(
+            f"the CRM's answer has no list at '{path}' ({reply.call})",
+            "correct `rows` in the description's read",
+        )
+    return rows
 
 
 def _row(reply: Reply, path: str) -> Any:

@@ -60,8 +60,9 @@ def said(errors: Errors, status: int, code: str, body: Any = MISSING) -> Told:
     return Told(_STATUSES[word], shown, body)
 
 
-def ask(api: Api, call: Call, done: Collection[int] = ()) -> Told:
-    """Send one write, once. `done`: the HTTP statuses that mean it; none: every 2xx.
+def ask(api: Api, call: Call, done: Collection[int] = (), *, gone: Collection[int] = ()) -> Told:
+    """Send one write, once. `done`: the HTTP statuses that mean it; none: every 2xx. `gone`: those
+    by which this call says that what it writes to is not there.
 
     Raises what `HttpClient.send` raises when nothing arrived.
     """
@@ -72,6 +73,8 @@ def ask(api: Api, call: Call, done: Collection[int] = ()) -> Told:
     except CallRefused as refusal:
         if refusal.status in done:
             return Told(OutcomeStatus.DONE)
+        if refusal.status in gone and refusal.code not in api.description.errors.codes:
+            return Told(OutcomeStatus.REFUSED, RECORD_GONE, whole=True)
         told = said(api.description.errors, refusal.status, refusal.code)
         # The server has judged: a refusal is no done, whatever the table makes of its code.
         status = OutcomeStatus.REFUSED if told.status is OutcomeStatus.DONE else told.status

@@ -9,14 +9,12 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from adapters.calls import CallRefused
 from adapters.rest.api import Api
-from adapters.rest.call_description import CallForm
-from adapters.rest.errors import meaning
 from adapters.rest.paths import MISSING, look
 from adapters.rest.scalars import put
 from adapters.rest.sending import Told, ask
-from adapters.rest.templates import names_in, render, templates_in
+from adapters.rest.short_lists import listed
+from adapters.rest.templates import render
 from adapters.rest.write_description import Catalogue, TagCommands, TagLinks, TagList
 from connector.errors import ProtocolError
 from connector.models import OutcomeStatus
@@ -31,7 +29,7 @@ class TagNames:
     def __init__(self, api: Api, form: Catalogue) -> None:
         self._api = api
         self._form = form
-        self._searches = "name" in asked_names(form.list)
+        self._searches = "name" in form.list.asks_for()
         self._lock = threading.Lock()
         self._ids: dict[str, Any] | None = None
         self._names: dict[str, str] = {}
@@ -106,7 +104,8 @@ class TagNames:
         if self._searches and not wanted:
             self._ids = self._ids or {}
             return
-        rows = listed(self._api, self._form.list, self._form.rows, {"name": wanted})
+        form = self._form
+        rows = listed(self._api, form.list, {"name": wanted}, what="tags", id_path=form.id)
         ids: dict[str, Any] = {}
         names: dict[str, str] = {}
         for row in rows:
@@ -118,32 +117,6 @@ class TagNames:
         if self._searches:
             ids, names = {**(self._ids or {}), **ids}, {**self._names, **names}
         self._ids, self._names = ids, names
-
-
-def asked_names(form: CallForm) -> frozenset[str]:
-    """The names that the templates of a call ask for."""
-    parts = [form.path, form.params, form.headers, form.json_body, form.form]
-    return frozenset(name for _, text in templates_in(parts) for name in names_in(text))
-
-
-def listed(api: Api, form: CallForm, place: str, names: Mapping[str, Any]) -> list[Any]:
-    """The rows of a short list; some servers say "not found" where there are none. Nothing where
-    they should stand is no empty list: what is not seen would be written anew."""
-    try:
-        reply = api.send(form, api.names(**names))
-    except CallRefused as refusal:
-        if meaning(api.description.errors, refusal.status, refusal.code) != "gone":
-            raise
-        return []
-    rows = reply.value if reply.value is None else look(reply.value, place)
-    if rows is None:
-        return []
-    if not isinstance(rows, list):
-        raise ProtocolError(
-            f"the CRM's answer has no list at '{place}' ({reply.call})",
-            "correct `rows` in the description",
-        )
-    return rows
 
 
 def shown_names(

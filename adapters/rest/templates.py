@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from functools import lru_cache
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -50,6 +51,22 @@ def _epoch_ms(value: object) -> int:
     return int(_moment(value).timestamp() * 1000)
 
 
+def _http_date(value: object) -> str:
+    """The moment, or a text that is one in ISO form (in UTC unless it says otherwise), as HTTP
+    writes it: `Sun, 22 Nov 2026 08:00:00 GMT`."""
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else _moment(value)
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return format_datetime(moment.astimezone(UTC), usegmt=True)
+
+
+def _named(value: object, name: str = "name", content: str = "value") -> list[dict[str, Any]]:
+    """An object as a list of names and values; a list in it is a name that comes several times."""
+    if not isinstance(value, Mapping):
+        raise TypeError("is no object")
+    several = ((key, each if isinstance(each, list) else [each]) for key, each in value.items())
+    return [{name: key, content: one} for key, each in several for one in each]
+
+
 def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
@@ -73,8 +90,17 @@ def _plain(value: object) -> str:
     return html.unescape(re.sub(r"<[^>]*>", "", text))
 
 
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """In `record.values` the key goes before the method of that name."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if isinstance(obj, Mapping) and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+
 def _environment() -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(
+    environment = _Sandbox(
         undefined=jinja2.StrictUndefined, autoescape=False, keep_trailing_newline=True
     )
     environment.filters |= {
@@ -82,6 +108,8 @@ def _environment() -> ImmutableSandboxedEnvironment:
         "local": _local,
         "epoch": _epoch,
         "epoch_ms": _epoch_ms,
+        "http_date": _http_date,
+        "named": _named,
         "json": _json,
         "from_json": _from_json,
         "base64url": _base64url,

@@ -10,7 +10,7 @@ from typing import Any
 
 from adapters.rest.note_field import block, with_block
 from adapters.rest.paths import MISSING, look
-from adapters.rest.read import Live, Reader, list_value, note_text
+from adapters.rest.read import Live, Reader, list_value, lock_version, note_text
 from adapters.rest.scalars import outgoing, put, scalar
 from adapters.rest.sending import Told
 from adapters.rest.tags import commands, merged
@@ -35,10 +35,12 @@ class Part:
 
 @dataclass(slots=True)
 class Update:
-    """One record's update. `parts` are what it does; `outcomes` what is told without sending."""
+    """One record's update. `parts` are what it does; `outcomes` what is told without sending;
+    `record` is what the fields are laid over, where the server takes whole records only."""
 
     ref: Ref
     version: str | None = None
+    record: Any = None
     fields: dict[str, Any] = field(default_factory=dict)
     parts: list[Part] = field(default_factory=list)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
@@ -60,9 +62,11 @@ def _outcome(told: Told, primitive: Primitive) -> Outcome:
 def needs_look(
     writes: Writes, primitives: Iterable[Primitive], versions: Mapping[str, str]
 ) -> bool:
-    """Whether this is written from what the record shows now: lists and notes in a field are
-    rewritten as a whole, and a condition needs a version."""
-    if not versions and _wants_version(writes):
+    """Whether this is written from what the record shows now: whole records, lists and notes in a
+    field are rewritten as a whole, and a condition needs a version."""
+    if wants_record(writes) or (_wants_version(writes) and not versions):
+        return True
+    if writes.locking is not None and writes.locking.version is not None:
         return True
     return any(
         (each.kind in _TAGS and isinstance(writes.tags, TagList)) or each.kind in _NOTES
@@ -76,10 +80,18 @@ def _wants_version(writes: Writes) -> bool:
 
 def item_has_version(writes: Writes) -> bool:
     """Whether a row of a batch cannot be written without a version."""
-    if writes.batch is None or writes.locking is None:
-        return False
-    texts = (text for _, text in templates_in(writes.batch.item))
-    return any("version" in names_in(text) for text in texts)
+    return writes.locking is not None and "version" in _asked_by_item(writes)
+
+
+def wants_record(writes: Writes) -> bool:
+    """Whether the server takes whole records only."""
+    asked = writes.update.asks_for() if writes.update else frozenset()
+    return "record" in asked | _asked_by_item(writes)
+
+
+def _asked_by_item(writes: Writes) -> frozenset[str]:
+    item = writes.batch.item if writes.batch else None
+    return frozenset(name for _, text in templates_in(item) for name in names_in(text))
 
 
 def repeat_key(writes: Writes, *primitives: Primitive) -> dict[str, str]:
@@ -106,8 +118,14 @@ class Composer:
         What stands there already is left out. Where something else stands than was planned, all
         that its intent wanted here is left out, too.
         """
-        update = Update(ref)
-        if self._writes(ref).locking is not None:
+        update = Update(ref, record=live.record if live else None)
+        locking = self._writes(ref).locking
+        if locking is not None and locking.version is not None and live is not None:
+            if seen is not None and seen != live.version:
+                update.outcomes = Told(OutcomeStatus.CONFLICT, "CHANGED").outcomes(primitives)
+                return update
+            update.version = lock_version(self._writes(ref), live)
+        elif locking is not None:
             update.version = seen or (live.version if live else None)
         by_intent: dict[str, list[Primitive]] = {}
         for primitive in primitives:

@@ -3,6 +3,7 @@ in it, or as a list of names and values."""
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -13,6 +14,7 @@ from adapters.rest.paths import MISSING, look, steps
 from adapters.rest.templates import render_text
 
 _PLAIN = frozenset({str, int, float, Decimal, type(None)})
+_NO_TEXTS = _PLAIN - {str}
 
 
 class Plain:
@@ -25,6 +27,7 @@ class Plain:
         self._values = values
         self._names = names
         self._booleans = frozenset(path for path, form in fields.items() if form.type == "boolean")
+        self._ready = _NO_TEXTS if values.entities else _PLAIN
         self.asked = values != Values()
 
     def row(self, value: Any) -> Any:
@@ -33,12 +36,22 @@ class Plain:
             value = _named(value, self._values.named)
         return self._plain(value, "") if self.asked else value
 
+    def record(self, value: Any) -> Any:
+        """The row as it may be sent back: with names and values as an object and texts without
+        entities, and else as the server wrote it."""
+        kept = self._values.model_copy(
+            update={"false_is_null": False, "pairs": False, "tagged": None}
+        )
+        return Plain(kept, {}, self._names).row(value)
+
     def _plain(self, value: Any, path: str) -> Any:
         """`path`: names only; whatever stands in a list has the path of the list."""
         if isinstance(value, dict):
             return self._object(value, path)
         if isinstance(value, list):
             return self._list(value, path)
+        if isinstance(value, str):
+            return html.unescape(value) if self._values.entities else value
         if value is False and self._values.false_is_null and path not in self._booleans:
             return None
         return value
@@ -51,13 +64,13 @@ class Plain:
                 return render_text(tagged.forms[kind], {**self._names, "value": value})
         before = f"{path}." if path else ""
         return {
-            name: item if type(item) in _PLAIN else self._plain(item, before + name)
+            name: item if type(item) in self._ready else self._plain(item, before + name)
             for name, item in value.items()
         }
 
     def _list(self, value: list[Any], path: str) -> Any:
         if self._values.pairs and _is_pair(value):
-            return {"id": value[0], "name": value[1]}
+            return {"id": value[0], "name": self._plain(value[1], path)}
         return [item if item is False else self._plain(item, path) for item in value]
 
 

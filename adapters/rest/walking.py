@@ -6,17 +6,17 @@ go. Such a walk begins again, a few times, and then ends with an error that says
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from adapters.pagination import LoopGuard
 from adapters.rest.api import Api
 from adapters.rest.listed_page import ListedPage, fetch
-from adapters.rest.listed_rows import NO_ROWS, RowReader, Rows
+from adapters.rest.listed_rows import NO_ROWS, Rows
 from adapters.rest.object_description import Keyset, Listing, PageNumber
 from adapters.rest.paging import CORRECT_PAGING, NUMBERED, SEAMED, Got, Position, following
 from adapters.rest.paths import MISSING, look
@@ -42,6 +42,15 @@ class Limits:
     empty_pages: int = 1_000
 
 
+class ReadsRows(Protocol):
+    """Takes the rows of a page for what they are; `id_path` says where their ids stand."""
+
+    id_path: str
+
+    def read(self, raws: Sequence[msgspec.Raw]) -> Rows:
+        """The rows, each with its id ('' where there is none)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Course:
     """A listing to be walked. `where` names it in errors; `counted`: as many ids have to come as
@@ -49,7 +58,7 @@ class Course:
 
     where: str
     listing: Listing
-    reader: RowReader
+    reader: ReadsRows
     names: Mapping[str, Any]
     counted: bool
 

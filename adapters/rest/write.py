@@ -1,4 +1,4 @@
-"""Sending a batch, once: updates of records, one by one or several in a call, and links of tags."""
+"""Sending a batch, once: updates of records, one by one or several in a call."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from adapters.calls import Call
 from adapters.rest.api import Api
 from adapters.rest.batches import Operation
 from adapters.rest.call_description import CallForm
-from adapters.rest.paths import MISSING
 from adapters.rest.read import Reader
 from adapters.rest.scalars import overlay
 from adapters.rest.sending import Told, ask, ask_many, one_by_one
 from adapters.rest.templates import render
-from adapters.rest.updates import Composer, Update, item_has_version, needs_look, repeat_key
-from adapters.rest.write_description import TagLinks, Writes
+from adapters.rest.updates import Composer, Update, item_has_version, needs_look
+from adapters.rest.write_description import Writes
 from adapters.rest.write_description import Update as UpdateForm
+from adapters.rest.write_links import LinkWriter
 from adapters.rest.write_notes import NoteWriter
-from adapters.settling import RECORD_GONE, settle_by_reading
-from connector.errors import ConfigurationError, HighseasError, RemoteError
-from connector.models import Outcome, OutcomeStatus, Primitive, PrimitiveKind, Ref
+from adapters.settling import RECORD_GONE
+from connector.errors import ConfigurationError, HighseasError
+from connector.models import Outcome, OutcomeStatus, Primitive, Ref
 from connector.ports import Batch
 
 _GONE = Told(OutcomeStatus.REFUSED, RECORD_GONE)
@@ -33,6 +33,7 @@ class Writer:
         self._reader = reader
         self._composer = Composer(reader)
         self._notes = NoteWriter(reader)
+        self._links = LinkWriter(reader)
 
     def send(self, batch: Batch) -> list[Outcome]:
         """An error that leaves here means that nothing of the batch arrived."""
@@ -40,7 +41,7 @@ class Writer:
         if operation is Operation.UPDATE:
             outcomes = self._update(batch.primitives, batch.versions)
         elif operation is Operation.LINK_TAG:
-            outcomes = one_by_one(batch.primitives, lambda each: (each,), self._link)
+            outcomes = self._links.send(batch.primitives)
         else:
             outcomes = self._notes.send(operation, batch.primitives)
         return [outcomes[primitive.key] for primitive in batch.primitives]
@@ -132,7 +133,10 @@ class Writer:
                 "add `update` to `writes` of the description",
             )
         call = self._update_call(writes, form, update)
-        return update.told(ask(self._reader.api(update.ref.object), call, form.done))
+        return update.told(self._asked(form, call, update.ref))
+
+    def _asked(self, form: UpdateForm, call: Call, ref: Ref) -> Told:
+        return ask(self._reader.api(ref.object), call, form.done, gone=form.gone)
 
     def _update_call(self, writes: Writes, form: UpdateForm, update: Update) -> Call:
         """With the version where the server wants to see it, if there is one."""
@@ -150,48 +154,12 @@ class Writer:
 
     def _names(self, update: Update) -> dict[str, object]:
         return self._reader.api(update.ref.object).names(
-            id=update.ref.id, ref=str(update.ref), fields=update.fields, version=update.version
+            id=update.ref.id,
+            ref=str(update.ref),
+            fields=update.fields,
+            record=overlay(update.record, update.fields),
+            version=update.version,
         )
-
-    # Links.
-
-    def _link(self, primitive: Primitive) -> dict[str, Outcome]:
-        writes = self._writes(primitive.ref)
-        form = writes.tags
-        if not isinstance(form, TagLinks):
-            raise ConfigurationError(
-                f"{self._description.name} links no tags to records",
-                "the plan was made with another description: make a new one",
-            )
-        is_wanted = primitive.kind is PrimitiveKind.ADD_TAG
-        identifier, told = self._tag_id(writes, primitive)
-        if identifier is MISSING:
-            return told.outcomes([primitive])
-        api = self._reader.api(primitive.ref.object)
-        names = api.names(id=primitive.ref.id, tag=primitive.target, tag_id=identifier)
-        told = ask(api, api.call(form.add if is_wanted else form.remove, names, writes=True))
-        if told.is_gone or told.status is OutcomeStatus.CONFLICT:
-            return self._looked_up(primitive, told)
-        return told.outcomes([primitive])
-
-    def _tag_id(self, writes: Writes, primitive: Primitive) -> tuple[object, Told]:
-        """MISSING with what is to be told. A tag that is in no catalogue is at no record either."""
-        catalogue = self._reader.catalogues.get(primitive.ref.object)
-        if catalogue is None:
-            return None, Told(OutcomeStatus.DONE)
-        if primitive.kind is PrimitiveKind.REMOVE_TAG:
-            return catalogue.find(primitive.target), Told(OutcomeStatus.DONE)
-        return catalogue.find_or_make(primitive.target, repeat_key(writes, primitive))
-
-    def _looked_up(self, primitive: Primitive, told: Told) -> dict[str, Outcome]:
-        """ "Not there" may be the record or the link, "there already" is as good as done."""
-        batch = Batch(Operation.LINK_TAG.value, (primitive,))
-        try:
-            (settled,) = settle_by_reading(self._reader.read, batch)
-        except RemoteError:  # it is not that nothing was sent
-            return told.outcomes([primitive])
-        shown = settled.status in {OutcomeStatus.DONE, OutcomeStatus.REFUSED}
-        return {primitive.key: settled} if shown else told.outcomes([primitive])
 
     def _writes(self, ref: Ref) -> Writes:
         return self._description.writes[ref.object]

@@ -8,14 +8,13 @@ from typing import Any
 
 from adapters.rest.api import Api
 from adapters.rest.batches import Operation
-from adapters.rest.call_description import CallForm
 from adapters.rest.notes import note_names
 from adapters.rest.paths import MISSING, look
 from adapters.rest.read import Reader
 from adapters.rest.sending import Told, ask, ask_many, one_by_one
 from adapters.rest.templates import render
 from adapters.rest.updates import repeat_key
-from adapters.rest.write_description import NoteBatch, NoteRecords, Writes
+from adapters.rest.write_description import NoteBatch, NoteRecords, WriteCall, Writes
 from adapters.settling import RECORD_GONE
 from connector.errors import ConfigurationError, RemoteError
 from connector.models import Outcome, OutcomeStatus, Primitive, PrimitiveKind
@@ -80,7 +79,7 @@ class NoteWriter:
         sent = form.create.model_copy(update={"headers": {**form.create.headers, **header}})
         api = self._api(primitive)
         call = api.call(sent, api.names(**note_names(primitive)), writes=True)
-        return self._created(form, primitive, ask(api, call))
+        return self._created(form, primitive, ask(api, call, gone=sent.gone))
 
     def _created(self, form: NoteRecords, primitive: Primitive, told: Told) -> dict[str, Outcome]:
         """With the new note's id, from the answer or by its marker."""
@@ -103,7 +102,7 @@ class NoteWriter:
     def _remove(self, primitive: Primitive) -> dict[str, Outcome]:
         return self._existing(primitive, self._form(primitive).remove)
 
-    def _existing(self, primitive: Primitive, form: CallForm | None) -> dict[str, Outcome]:
+    def _existing(self, primitive: Primitive, form: WriteCall | None) -> dict[str, Outcome]:
         """Write to a note that is there; one that is not there needs no removing."""
         if form is None:
             return Told(OutcomeStatus.REFUSED, "NOTE_FIXED").outcomes([primitive])
@@ -115,7 +114,7 @@ class NoteWriter:
             identifier = found.remote_id
         api = self._api(primitive)
         names = api.names(**note_names(primitive), note_id=identifier)
-        told = ask(api, api.call(form, names, writes=True))
+        told = ask(api, api.call(form, names, writes=True), gone=form.gone)
         if told.is_gone and self._has_record(primitive):
             is_removal = primitive.kind is PrimitiveKind.DELETE_NOTE
             told = _DONE if is_removal else Told(OutcomeStatus.CONFLICT, "NOTE_GONE")
