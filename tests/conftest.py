@@ -7,10 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.crm_sandbox import Client, sandbox_client
 
 ROOT = Path(__file__).resolve().parent.parent
+# No test measures time: a busy machine is no defect.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def _outside(variable: str, default: str) -> Path:

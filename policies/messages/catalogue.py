@@ -84,10 +84,12 @@ def message(language: str, key: str, /, **values: object) -> str:
 
 def grouped(language: str, figure: str) -> str:
     """`1,234.5` with the two signs of the language."""
-    thousands, decimal = _signs(language)
-    return figure.translate({ord(","): thousands, ord("."): decimal})
+    signs = _signs(language)
+    return figure.translate(signs) if signs else figure
 
 
 @cache
-def _signs(language: str) -> tuple[str, str]:
-    return message(language, "number.thousands"), message(language, "number.decimal")
+def _signs(language: str) -> dict[int, str]:
+    """Nothing where the language writes both signs as here."""
+    signs = {",": message(language, "number.thousands"), ".": message(language, "number.decimal")}
+    return {ord(sign): own for sign, own in signs.items() if sign != own}

@@ -11,7 +11,6 @@ from functools import cache, lru_cache
 from typing import Protocol
 
 from policies.language.metrics import METRICS
-from policies.language.number_text import plain
 from policies.language.vocabulary import ATTRIBUTES, TABLES, Type
 from policies.messages.catalogue import grouped, message
 
@@ -44,6 +43,9 @@ class EvidenceLike(Protocol):
     def state(self) -> str: ...
 
 
+_FIGURES = frozenset({Type.MONEY.value, Type.NUMBER.value})
+
+
 def value_text(language: str, kind: str, value: Scalar) -> str:
     """A value as people read it: dates in ISO form, figures grouped as the language does it."""
     if value is None:
@@ -52,14 +54,15 @@ def value_text(language: str, kind: str, value: Scalar) -> str:
         return message(language, "value.yes" if value else "value.no")
     if isinstance(value, int):
         return grouped(language, f"{value:,}")
-    if kind in {Type.MONEY, Type.NUMBER}:
+    if kind in _FIGURES:
         return _decimal_text(language, Decimal(value), money=kind == Type.MONEY)
     return value
 
 
 def _decimal_text(language: str, value: Decimal, *, money: bool) -> str:
-    places = len(plain(value).partition(".")[2])
-    return grouped(language, f"{value:,.{max(places, 2) if money else places}f}")
+    whole, _, places = f"{value:,f}".partition(".")
+    shown = places.rstrip("0").ljust(2 if money else 0, "0")
+    return grouped(language, f"{whole}.{shown}" if shown else whole)
 
 
 def evidence_phrase(language: str, item: EvidenceLike) -> str:
