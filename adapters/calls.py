@@ -96,10 +96,12 @@ class ErrorTable:
             verdict = Verdict.ACCEPT if reading.results else reading.verdict
         if verdict is None:
             verdict = self.statuses.get(answer.status)
-        return verdict or _by_class(answer.status), reading
+        return verdict or _by_class(answer.status, writes=call.writes), reading
 
 
-def _by_class(status: int) -> Verdict:
+def _by_class(status: int, *, writes: bool) -> Verdict:
+    if status < 200 or (status == 304 and writes):
+        return Verdict.UNREADABLE  # neither says that anything was done
     if status < 300 or status == 304:
         return Verdict.ACCEPT
     return Verdict.UNAVAILABLE if status >= 500 else Verdict.REFUSED

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import duckdb
 
+from connector.errors import ProtocolError
 from connector.facts import Slice, affected
 from connector.mapping import CompiledMapping
 from connector.mapping_sql import staged
@@ -21,6 +22,10 @@ _OTHER_LINES = {
     "x": "STRUCT(id VARCHAR, field VARCHAR, message VARCHAR)",
 }
 _SWEEP_LINES = {"n": "BIGINT", "p": "VARCHAR[]"}
+
+
+class UnreadableRowsError(ProtocolError):
+    """What came can be read row by row, and not as records."""
 
 
 class Incoming(NamedTuple):
@@ -42,7 +47,14 @@ def read_incoming(
         return Incoming(Slice.NONE)
     fresh = staged(f"{name}:new") if full else identifier("incoming")
     kind = "TABLE" if full else "TEMP TABLE"
-    connection.execute(f"CREATE OR REPLACE {kind} {fresh} AS {_rows_sql(shape, walk)}")
+    try:
+        connection.execute(f"CREATE OR REPLACE {kind} {fresh} AS {_rows_sql(shape, walk)}")
+    except duckdb.InvalidInputException:
+        # its text quotes the row, and goes nowhere
+        raise UnreadableRowsError(
+            f"the CRM sent a record of {name} in which one field comes twice",
+            "have it corrected in the CRM; nothing of this pull was staged",
+        ) from None
     gone = _gone(connection, walk)
     if not gone:
         connection.execute(

@@ -13,6 +13,7 @@ from types import MappingProxyType
 import msgspec
 
 from connector.errors import AuthenticationError, ProtocolError, RemoteError
+from connector.incoming import UnreadableRowsError
 from connector.mapping import CompiledMapping, compile_mapping
 from connector.needs import NO_NEEDS, Needs
 from connector.ports import Adapter, ObjectInfo, PullRequest
@@ -144,10 +145,10 @@ def pull(  # noqa: PLR0913 - what to pull, where from, where to, and the say of 
 
 
 def _staged(warehouse: Warehouse, mapping: CompiledMapping, loading: Loading) -> Staged:
-    """Stage; what the guard refuses is not kept, or it would be offered again the next time."""
+    """Stage; what is refused is not kept, or it would be offered again the next time."""
     try:
         return stage(warehouse, mapping, loading)
-    except ShrunkenPullError:
+    except (ShrunkenPullError, UnreadableRowsError):
         for walk in loading.walks:
             walk.remove()
         raise

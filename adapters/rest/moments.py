@@ -30,5 +30,5 @@ def server_time(answer: Answer) -> datetime | None:
     """The server's clock, as the answer's Date header tells it."""
     try:
         return parsedate_to_datetime(answer.headers.get("Date", "")).astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

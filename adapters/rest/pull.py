@@ -68,12 +68,13 @@ class Puller:
 
     def _known(self, here: Position, leaf: Leaf, form: ObjectForm) -> Position:
         """The position with what the page told about the CRM's clock: it is read off the first page
-        that shows it, less the time that the walk had taken until then."""
+        that shows it, less the time that the walk had taken until then. A clock ahead of ours is
+        not believed: changes would be passed over."""
         if here.dated or here.begun is None:
             return here
         if leaf.at is not None:
             begun = leaf.at - (self._now() - here.begun)
-            return msgspec.structs.replace(here, begun=begun, dated=True)
+            return msgspec.structs.replace(here, begun=min(begun, here.begun), dated=True)
         if form.modified is None:
             return here
         moments = (here.newest, newest(leaf.rows.seen, form.modified, _zone(self._api)))
