@@ -37,10 +37,10 @@ def describe(description: Description) -> Schema:
 def conditional(description: Description, name: str) -> bool:
     """Whether a write to this object can be refused when the record has moved."""
     writes, form = description.writes.get(name), description.objects[name]
+    has_version = form.version or form.version_header or form.modified
     if writes is None or writes.update is None or writes.locking is None:
         return False
-    own = form.version or form.version_header or form.modified
-    return (writes.locking.version or own) is not None
+    return has_version is not None
 
 
 def _object(description: Description, name: str, form: ObjectForm) -> ObjectInfo:

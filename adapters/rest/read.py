@@ -125,9 +125,8 @@ class Reader:
         form = self._writes(ref.object).tags
         catalogue = self.catalogues.get(ref.object)
         if isinstance(form, TagLinks) and form.list is not None:
-            return frozenset(
-                shown_names(form, self.links(ref, form.list, form.link_id or "id"), catalogue)
-            )
+            rows = self.links(ref, form.list, form.link_id or "id")
+            return frozenset(shown_names(form, rows, catalogue))
         if isinstance(form, TagList):
             return frozenset(shown_names(form, list_value(form, live), None))
         if isinstance(form, TagCommands | TagLinks):

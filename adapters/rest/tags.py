@@ -129,6 +129,8 @@ def shown_names(
         return (value,)
     if not isinstance(value, list):
         return ()
+    if isinstance(form, TagLinks) and form.tag_id is not None and catalogue is not None:
+        return tuple(catalogue.name(_told(look(each, form.tag_id))) for each in value)
     return tuple(_name(form.of, element, catalogue) for element in value)
 
 
@@ -139,9 +141,14 @@ def _name(path: str | None, element: Any, catalogue: TagNames | None) -> str:
         found = element.get("id", MISSING) if catalogue else MISSING
     else:
         found = element
+    found = _told(found)
+    return catalogue.name(found) if catalogue and path is None else str(found)
+
+
+def _told(found: Any) -> Any:
     if found is MISSING or found is None or isinstance(found, Mapping | list):
         raise ProtocolError("a tag of a record has no name where it should stand", _HINT)
-    return catalogue.name(found) if catalogue and path is None else str(found)
+    return found
 
 
 def merged(form: TagList, value: Any, wanted: Mapping[str, bool], names: Mapping[str, Any]) -> Any:

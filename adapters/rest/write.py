@@ -13,8 +13,8 @@ from adapters.rest.scalars import overlay
 from adapters.rest.sending import Told, ask, ask_many, one_by_one
 from adapters.rest.templates import render
 from adapters.rest.updates import Composer, Update, item_has_version, needs_look
-from adapters.rest.write_description import Writes
 from adapters.rest.write_description import Update as UpdateForm
+from adapters.rest.write_description import Writes
 from adapters.rest.write_links import LinkWriter
 from adapters.rest.write_notes import NoteWriter
 from adapters.settling import RECORD_GONE

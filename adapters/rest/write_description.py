@@ -44,8 +44,8 @@ class Result(Part):
 
 class BatchUpdate(CallForm):
     """Several updates in one call: `item` is the template of one (as `Update`'s, over `id`, `ref`,
-    `fields`, `record`, `version`), `items` in the call's own templates is the list of them. `results`: where
-    the answer lists what became of each, in their order."""
+    `fields`, `record`, `version`), `items` in the call's own templates is the list of them.
+    `results`: where the answer lists what became of each, in their order."""
 
     size: int = Field(ge=2, le=1000)
     item: Any
@@ -80,14 +80,15 @@ class TagCommands(Part):
 
 class TagLinks(Part):
     """Calls of their own, over `id`, `tag` (the name) and `tag_id`; the current ones stand in the
-    record's `field`, or are listed by `list` for one record; the name at `of` in each. `link_id`:
-    the id of the link itself in a row of that list, for links that are records with an id of their
-    own; `remove` asks for it as `link_id`, and a link that is there is not made again."""
+    record's `field`, or are listed by `list` for one record: the name at `of`, or the tag's id at
+    `tag_id`. `link_id`: the id of the link itself in a row of that list, where links are records of
+    their own; `remove` asks for it as `link_id`, and a link that is there is not made again."""
 
     model: Literal["links"]
     field: Path | None = None
     of: Path | None = None
     list: Listing | None = None
+    tag_id: Path | None = None
     link_id: Path | None = None
     add: WriteCall
     remove: WriteCall
@@ -99,6 +100,8 @@ class TagLinks(Part):
             raise ValueError("the tags of a record stand in a field, or are listed by a call")
         if self.link_id is not None and self.list is None:
             raise ValueError("'link_id' stands in the rows of 'list', which is missing")
+        if self.tag_id is not None and self.names is None:
+            raise ValueError("'tag_id' is looked up in 'names', which is missing")
         return self
 
 

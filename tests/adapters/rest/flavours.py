@@ -58,6 +58,9 @@ read:
   one: {path: "/customers/{{ id }}"}
   row: item
 """
+SOFT = """\
+  tombstone: {path: deleted_at, filled: true}
+"""
 ETAG = """\
 version_header: ETag
 """
@@ -133,8 +136,7 @@ notes:
   model: records
   create: {method: POST, path: /notes, json: {customer: "{{ id }}", text: "{{ text }}"}}
   created: id
-  find: {path: /notes, params: {customer: "{{ id }}", like: "{{ marker }}"}}
-  rows: notes
+  find: {path: /notes, params: {customer: "{{ id }}", like: "{{ marker }}"}, rows: notes}
   text: "{{ note.text }}"
   update: {method: PATCH, path: "/notes/{{ note_id }}", json: {text: "{{ text }}"}}
   remove: {method: DELETE, path: "/notes/{{ note_id }}"}
@@ -158,6 +160,31 @@ MANY_NOTES = (
     result: {status: state, ok: [ok], code: error}
 """
 )
+PAGES = (
+    'params: {limit: "{{ limit }}", page: "{{ page }}"}, paging: {kind: page, first: 0}, '
+    "page_size: 2, empty: [404]"
+)
+NOTES_TOGETHER = NOTES.replace(
+    'params: {customer: "{{ id }}", like: "{{ marker }}"}',
+    PAGES.replace("{limit:", "{customer: \"{{ ids | unique | join(',') }}\", limit:"),
+).replace("model: records", 'model: records\n  find_batch: 3\n  customer: "{{ note.customer }}"')
+PAGED_COMMANDS = COMMANDS.replace("{path: /tags}", f"{{path: /tags, {PAGES}}}")
+JOINED = f"""\
+tags:
+  model: links
+  list: {{path: /links, {PAGES.replace("{limit:", '{customer: "{{ id }}", limit:')}}}
+  tag_id: tag
+  link_id: link
+  add: {{method: POST, path: /links, json: {{customer: "{{{{ id }}}}", tag: "{{{{ tag_id }}}}"}}}}
+  remove: {{method: DELETE, path: "/links/{{{{ link_id }}}}"}}
+{CATALOGUE}"""
+WHOLE = """\
+owner: owner
+update: {method: PUT, path: "/customers/{{ id }}", json: "{{ record }}"}
+"""
+REV_OF_ITS_OWN = """\
+locking: {json: {rev: "{{ version | int }}"}, version: rev}
+"""
 REMARK = """\
 notes: {model: field, field: remark}
 """
@@ -178,6 +205,11 @@ class Flavour:
 
 
 FLAVOURS = {
+    "whole records, links that are records, notes looked for together": Flavour(
+        Behaviour(tags="links", whole=True, blank=True, soft=True, version=True),
+        ONE + SOFT,
+        (WHOLE, JOINED, NOTES_TOGETHER, REV_OF_ITS_OWN),
+    ),
     "list of names, note records": Flavour(Behaviour()),
     "list of objects, keyed notes, If-Match, batch": Flavour(
         Behaviour(tags="objects", etag=True, unchecked=True),

@@ -21,7 +21,9 @@ Row = dict[str, Any]
 @dataclass(frozen=True)
 class Behaviour:
     """`tags`: array, objects, text, commands or links. `etag`, `version`: the guard. `unchecked`:
-    notes are taken for records that are gone. `strict_batch`: one bad row spoils the call.
+    notes are taken for records that are gone. `whole`: an update by PUT takes away what it does not
+    name. `blank`: an empty list is a 404. `soft`: deleted records can still be read, with a moment
+    of deletion. `strict_batch`: one bad row spoils the call.
     `silent`: a new note's id is not told. `blunt_links`: a link that is there already is a 409."""
 
     tags: str = "array"
@@ -31,6 +33,9 @@ class Behaviour:
     strict_batch: bool = False
     silent: bool = False
     blunt_links: bool = False
+    whole: bool = False
+    blank: bool = False
+    soft: bool = False
     read_limit: int = 1000
 
 
@@ -66,6 +71,7 @@ class Store:
     notes: dict[str, Row] = field(default_factory=dict)
     tags: dict[int, str] = field(default_factory=dict)
     deleted: dict[int, int] = field(default_factory=dict)
+    gone: dict[int, Row] = field(default_factory=dict)
     locked: set[int] = field(default_factory=set)
 
 
@@ -153,7 +159,7 @@ class LittleCrm:
 
     def delete(self, number: int) -> None:
         with self.lock:
-            del self.store.customers[number]
+            self.store.gone[number] = self.store.customers.pop(number)
             self.store.deleted[number] = self.tick()
 
     def tag_names(self, number: int) -> list[str]:
@@ -172,7 +178,7 @@ class LittleCrm:
             except RefusedError as no:
                 return no.status, {"error": {"code": no.code}}, {}
 
-    def _route(self, request: Request) -> tuple[int, Any, dict[str, str]]:  # noqa: PLR0911
+    def _route(self, request: Request) -> tuple[int, Any, dict[str, str]]:  # noqa: C901, PLR0911
         parts = [unquote(part) for part in request.path.split("/")[2:]]
         match parts:
             case ["me"]:
@@ -190,6 +196,8 @@ class LittleCrm:
                 return 200, [{"id": n, "label": self.store.tags[n]} for n in row["tags"]], {}
             case ["customers", number, "tags", tag]:
                 return self._link(request, int(number), tag)
+            case ["links", *rest]:
+                return self._links(request, rest)
             case ["batch"]:
                 return 200, {"responses": self._batch(request)}, {}
             case ["tags"]:
@@ -202,12 +210,26 @@ class LittleCrm:
     def _list(self, query: dict[str, str]) -> list[Row]:
         rows = [row for _, row in sorted(self.store.customers.items())]
         if "ids" in query:
+            rows += self._buried()
             wanted = query["ids"].split(",")
             found = [self._shown(row) for row in rows if str(row["id"]) in wanted]
             return found[: self.behaviour.read_limit]
         since, after = int(query.get("since", 0)), int(query.get("after", 0))
         fitting = [row for row in rows if row["updated"] >= since and row["id"] > after]
         return [self._shown(row) for row in fitting[: int(query["limit"])]]
+
+    def _buried(self) -> list[Row]:
+        moments = self.store.deleted if self.behaviour.soft else {}
+        return [{**self.store.gone[n], "deleted_at": at} for n, at in moments.items()]
+
+    def _paged(self, rows: list[Row], query: dict[str, str]) -> list[Row]:
+        """Those of one page, where pages are asked for."""
+        if "limit" in query:
+            limit, page = int(query["limit"]), int(query["page"])
+            rows = rows[limit * page : limit * (page + 1)]
+        if not rows and self.behaviour.blank:
+            raise RefusedError(404, "NOTHING_HERE")
+        return rows
 
     def _row(self, number: int) -> Row:
         if number not in self.store.customers:
@@ -236,9 +258,15 @@ class LittleCrm:
 
     def _customer(self, request: Request, number: int) -> tuple[int, Any, dict[str, str]]:
         if request.method == "GET":
-            row = self._row(number)
+            buried = (row for row in self._buried() if row["id"] == number)
+            row = next(buried, None) or self._row(number)
             return 200, {"item": self._shown(row)}, {"ETag": f'"{row["rev"]}"'}
-        self._patch(number, request.body, request.headers.get("If-Match"))
+        values = request.body
+        if self.behaviour.whole and request.method == "PUT":
+            own = {"name", "status", "owner", "remark", "size"}
+            kept = {"rev"} & values.keys() if self.behaviour.version else set()
+            values = {name: values.get(name) for name in own | kept}
+        self._patch(number, values, request.headers.get("If-Match"))
         return 200, {"item": self._shown(self._row(number))}, {}
 
     def _patch(self, number: int, values: Row, condition: str | None) -> None:
@@ -287,12 +315,31 @@ class LittleCrm:
             self._touch(row, {"tags": [each for each in row["tags"] if each != key]})
         return 204, None, {}
 
+    def _links(self, request: Request, rest: list[str]) -> tuple[int, Any, dict[str, str]]:
+        """Links as records of their own: by two of them one tag would be linked twice."""
+        if request.method == "GET":
+            tags = self._row(int(request.query["customer"]))["tags"]
+            rows = [
+                {"link": f"{request.query['customer']}/{place}", "tag": key}
+                for place, key in enumerate(tags)
+            ]
+            return 200, self._paged(rows, request.query), {}
+        if request.method == "POST":
+            row = self._open(int(request.body["customer"]))
+            self._touch(row, {"tags": [*row["tags"], request.body["tag"]]})
+            return 201, {}, {}
+        number, _, place = rest[0].partition("/")
+        row = self._open(int(number))
+        self._touch(row, {"tags": row["tags"][: int(place)] + row["tags"][int(place) + 1 :]})
+        return 204, None, {}
+
     def _catalogue(self, request: Request) -> tuple[int, Any, dict[str, str]]:
         if request.method == "GET":
             names = self.store.tags.items()
             rows = [{"id": number, "label": name} for number, name in names]
             wanted = request.query.get("label")
-            return 200, [row for row in rows if wanted in {None, row["label"]}], {}
+            rows = [row for row in rows if wanted in {None, row["label"]}]
+            return 200, self._paged(rows, request.query), {}
         number = next(self._numbers)
         self.store.tags[number] = request.body["label"]
         return 201, {} if self.behaviour.silent else {"id": number}, {}
@@ -319,10 +366,10 @@ class LittleCrm:
                 found = [
                     {"id": identifier, **note}
                     for identifier, note in self.store.notes.items()
-                    if str(note["customer"]) == request.query["customer"]
+                    if str(note["customer"]) in request.query["customer"].split(",")
                     and request.query.get("like", "") in note["text"]
                 ]
-                return 200, {"notes": found}, {}
+                return 200, {"notes": self._paged(found, request.query)}, {}
             case "POST", []:
                 made = self._new_note(f"n{next(self._numbers)}", request.body)
                 return 201, {} if self.behaviour.silent else {"id": made}, {}

@@ -144,6 +144,52 @@ def test_without_rows_nothing_else_can_be_tried(wire: Wire, crm: ToldCrm) -> Non
     assert "no row came" in only(findings(wire), "objects.customers.list", "warning")
 
 
+def test_an_empty_list_that_looks_like_a_wrong_path(wire: Wire, crm: ToldCrm) -> None:
+    crm.on["/customers"] = lambda seen: Said(404)
+    found = findings(wire, ("total: count", "total: count\n      empty: [404]"))
+    [text] = [text for state, text in told(found, "objects.customers.list") if state == "warning"]
+    assert text.startswith(
+        "answered 404, which counts as no records: a wrong path would look the same"
+    )
+
+
+def test_an_empty_list_by_the_status_for_it(wire: Wire, crm: ToldCrm) -> None:
+    crm.on["/customers"] = lambda seen: Said(204)
+    [(state, text)] = told(findings(wire), "objects.customers.list")
+    assert (state, text.startswith("no row came")) == ("warning", True)
+
+
+SHORT = ("total: count", "short_page_ends: true")
+
+
+def test_a_short_page_with_others_behind_it(wire: Wire, crm: ToldCrm) -> None:
+    """A server that lowers the size of pages without a word."""
+    crm.page = lambda rows, offset, limit: rows[offset : offset + 2]
+    text = only(findings(wire, SHORT), "objects.customers.list.paging", "warning")
+    assert text == (
+        "2 rows came where 3 rows were asked for, and more follow: a short page is not the last "
+        "one; set `page_size` to 2, or take `short_page_ends` away"
+    )
+
+
+@pytest.mark.parametrize("behind", ["nothing", "an error", "the same again"])
+def test_a_short_page_that_is_the_last_one(behind: str, wire: Wire, crm: ToldCrm) -> None:
+    crm.rows = records(2)
+    answer = crm._answer
+
+    def last(seen: Seen) -> Said:
+        if seen.query.get("offset", "0") == "0" or behind == "nothing":
+            return answer(seen)
+        return Said(416) if behind == "an error" else Said(200, {"data": crm.rows})
+
+    crm.on["/customers"] = last
+    found = findings(wire, SHORT)
+    assert bad(found) == []
+    assert told(found, "objects.customers.list.paging") == [
+        ("ok", "the first page is the only one")
+    ]
+
+
 def test_more_rows_than_asked_for(wire: Wire, crm: ToldCrm) -> None:
     crm.page = lambda rows, offset, limit: rows[offset : offset + 5]
     text = only(findings(wire), "objects.customers.list", "warning")

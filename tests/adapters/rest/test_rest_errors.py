@@ -424,3 +424,58 @@ def test_the_code_of_a_row() -> None:
     assert code_of(errors, {"code": "two words"}) == "two words"
     assert code_of(errors, None) == ""
     assert shown_code(errors, 1.5) == ""
+
+
+# What only a text tells.
+
+TEXTS = {"login (needed|required)": "authentication", "try later": "wait", "no such": "gone"}
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [("LOGIN Needed, Ms Example", AuthenticationError), ("Try later", QuotaError)],
+)
+def test_a_text_says_what_to_do_whatever_the_status(
+    status: int, text: str, error: type[HighseasError], wire: Any, client_of: Any
+) -> None:
+    wire.always(status, {"ok": False, "error": f"<p>{text}</p>"})
+    client = client_of(texts=TEXTS, envelope={"path": "ok", "ok": [True]})
+    with pytest.raises(error) as caught:
+        client.send(READ)
+    assert "Example" not in caught.value.message + caught.value.hint
+
+
+def test_a_text_makes_a_doubt_a_refusal(wire: Any, client_of: Any) -> None:
+    wire.always(500, b"<html>There is NO SUCH record: Zhang San</html>")
+    with pytest.raises(CallRefused) as caught:
+        client_of(texts=TEXTS).send(WRITE)
+    assert (caught.value.status, caught.value.code) == (500, "SAID_GONE")
+    assert "Zhang" not in str(caught.value)
+    assert meaning(Errors.model_validate({"texts": TEXTS}), 500, "SAID_GONE") == "gone"
+    with pytest.raises(AmbiguousWrite):
+        client_of().send(WRITE)
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"code": "E1", "message": "no such record"}, "E1"),
+        ({"code": "E2", "message": "no such record"}, "SAID_GONE"),
+        ({"code": "E2", "message": "no record"}, "E2"),
+        (b" " * 65_529 + b"no such", "SAID_GONE"),
+        (b" " * 65_530 + b"no such", ""),
+        (b"\xff\xfe no such", "SAID_GONE"),
+    ],
+    ids=lambda value: repr(value)[-30:],
+)
+def test_a_code_that_is_named_goes_before_texts(
+    body: Any, code: str, wire: Any, client_of: Any
+) -> None:
+    wire.say(400, body)
+    client = client_of(code=["code"], codes={"E1": "refused"}, texts=TEXTS)
+    assert refusal(client).code == code
+
+
+def test_a_server_that_calls_a_code_so_by_itself_means_nothing_by_it() -> None:
+    assert meaning(Errors(), 400, "SAID_GONE") == "refused"

@@ -183,3 +183,21 @@ def test_each_preset_is_whole(name: str) -> None:
         assert object_name in description.writes
     for setting, value in starter(description).items():
         assert description.settings[setting].secret == str(value).startswith("env:")
+
+
+@pytest.mark.parametrize("pattern", ["(", "[a", "a{2,1}"])
+def test_a_text_that_is_no_pattern_is_told_at_its_place(pattern: str) -> None:
+    text = TEXT.replace("auth:", f"errors: {{texts: {{'{pattern}': refused}}}}\nauth:")
+    with pytest.raises(FileProblems, match="pattern") as caught:
+        read_description(Source(text, "crm.yaml"))
+    assert (
+        caught.value.problems[0].line
+        == TEXT.splitlines().index('auth: {kind: key, headers: {X-Key: "{{ key }}"}}') + 1
+    )
+
+
+def test_a_field_is_sent_under_its_path_and_no_other_name() -> None:
+    assert "name: text" in TEXT
+    text = TEXT.replace("name: text", "name: {type: text, send: title}")
+    with pytest.raises(FileProblems, match="unknown key 'send'"):
+        read_description(Source(text, "crm.yaml"))

@@ -167,7 +167,7 @@ class TestCatalogue:
         at = desk(WITH_COMMANDS)
         ref = at.add()
         at.crm.say("GET /api/tags", 200, {"rows": []})
-        with pytest.raises(ProtocolError, match="has no list"):
+        with pytest.raises(ProtocolError, match="holds no list"):
             at.do(ref, tag("gold"))
         assert at.sent() == []
 

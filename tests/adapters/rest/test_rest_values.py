@@ -119,3 +119,35 @@ def test_named_values_have_names_of_their_own() -> None:
 @pytest.mark.parametrize("row", [{"v": {"a": 1}}, {}, [], None, 5])
 def test_row_without_named_values_stays(row: Any) -> None:
     assert plain(row, named={"path": "v"}) == row
+
+
+def test_texts_lose_their_entities() -> None:
+    row = {"a": "R&amp;D &lt;1&gt; &#039;x&#039;", "b": ["&quot;", 1, None, False], "c": {"d": "&"}}
+    made = {"a": "R&D <1> 'x'", "b": ['"', 1, None, False], "c": {"d": "&"}}
+    assert plain(row, entities=True) == made
+    assert plain({"a": [7, "A &amp; B"]}, entities=True, pairs=True) == {
+        "a": {"id": 7, "name": "A & B"}
+    }
+
+
+def test_record_that_goes_back_keeps_what_the_server_wrote() -> None:
+    """But for names and values, which a template can turn back, and entities, which come again."""
+    values = Values.model_validate(
+        {
+            "false_is_null": True,
+            "pairs": True,
+            "tagged": {"key": "t", "forms": {"x": "{{ value.x }}"}},
+            "named": {"path": "v"},
+            "entities": True,
+        }
+    )
+    row = {
+        "v": [{"name": "a", "value": False}, {"name": "b", "value": "x &amp; y"}],
+        "p": [7, "Ann"],
+        "t": {"t": "x", "x": 1},
+    }
+    assert Plain(values, {}, {}).record(row) == {
+        "v": {"a": False, "b": "x & y"},
+        "p": [7, "Ann"],
+        "t": {"t": "x", "x": 1},
+    }

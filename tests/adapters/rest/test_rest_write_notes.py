@@ -299,7 +299,7 @@ class TestFinding:
         at = desk(PLAIN)
         ref = at.add()
         at.crm.say("GET /api/notes", 200, {"data": []})
-        with pytest.raises(ProtocolError, match="has no list"):
+        with pytest.raises(ProtocolError, match="holds no list"):
             at.state(ref, marker=MARK)
 
     def test_notes_below_a_record_that_is_gone_are_none(self, desk: Open) -> None:

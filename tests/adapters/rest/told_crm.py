@@ -67,13 +67,12 @@ writes:
       of: id
       add: "{{ tag_id }}"
       remove: "{{ tag_id }}"
-      names: {list: {path: /tags}, rows: data}
+      names: {list: {path: /tags, rows: data}}
     notes:
       model: records
       create: {method: POST, path: /notes, json: {text: "{{ text }}"}}
       created: id
-      find: {path: /notes, params: {customer: "{{ id }}", text: "{{ marker }}"}}
-      rows: data
+      find: {path: /notes, params: {customer: "{{ id }}", text: "{{ marker }}"}, rows: data}
       text: "{{ note.text }}"
 facts:
   mapping: 1
