@@ -12,18 +12,18 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from adapters.rest import (
+from adapters.rest.editor_schema import description_schema
+from adapters.rest.loading import Source, preset, preset_names, read_description
+from adapters.rest.schema import (
     auth_description,
     call_description,
     description,
     object_description,
     write_description,
 )
-from adapters.rest.call_description import CallForm, Form, Part
-from adapters.rest.description import VERDICTS, Description, Meaning
-from adapters.rest.editor_schema import description_schema
-from adapters.rest.loading import Source, preset, preset_names, read_description
-from adapters.rest.object_description import FieldType
+from adapters.rest.schema.call_description import CallForm, Form, Part
+from adapters.rest.schema.description import VERDICTS, Description, Meaning
+from adapters.rest.schema.object_description import FieldType
 from adapters.rest.templates import _ENVIRONMENT
 from connector.ports import NoteLookup
 

@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from adapters.http import CallCounter, HttpClient, Timing
-from adapters.rest.api import Api
+from adapters.rest.api import Api, secrets_of
 from adapters.rest.auth import open_auth
-from adapters.rest.batches import batches, lower
+from adapters.rest.checking.diagnose import diagnose
 from adapters.rest.describe import describe
-from adapters.rest.description import Description
-from adapters.rest.diagnose import diagnose
 from adapters.rest.errors import error_table
 from adapters.rest.limits import http_settings, server_origin
-from adapters.rest.pull import Puller
-from adapters.rest.read import Reader
-from adapters.rest.settle import settle
+from adapters.rest.pulling.pull import Puller
+from adapters.rest.schema.description import Description
 from adapters.rest.templates import render_text
-from adapters.rest.write import Writer
+from adapters.rest.writing.batches import batches, lower
+from adapters.rest.writing.read import Reader
+from adapters.rest.writing.settle import settle
+from adapters.rest.writing.write import Writer
 from connector.models import Change, Outcome, Primitive
 from connector.ports import (
     Batch,
@@ -56,7 +56,7 @@ class RestAdapter:
         self._http = HttpClient(
             description.name,
             lambda: origin,
-            error_table(description),
+            error_table(description, secrets_of(description, settings)),
             settings=http_settings(description, settings, timing=timing, cache_dir=cache_dir),
             timing=timing,
             authenticator=self._auth,

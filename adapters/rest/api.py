@@ -13,10 +13,10 @@ import msgspec
 
 from adapters.calls import Answer, Call, local_path
 from adapters.http import HttpClient
-from adapters.rest.call_description import CallForm, Place
-from adapters.rest.description import Description
 from adapters.rest.paths import MISSING, look
 from adapters.rest.replies import decoded
+from adapters.rest.schema.call_description import CallForm, Place
+from adapters.rest.schema.description import Description
 from adapters.rest.templates import render, render_text
 from connector.errors import ConfigurationError, ProtocolError
 
@@ -56,6 +56,10 @@ class Api:
     settings: Mapping[str, Any]
     http: HttpClient
     login: Callable[[], Mapping[str, Any]]
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        return secrets_of(self.description, self.settings)
 
     def names(self, **more: Any) -> dict[str, Any]:
         """The names that templates may use."""
@@ -104,6 +108,12 @@ class Api:
                 "correct `paging` in its description; `highseas check` shows what it saw",
             ) from None
         return replace(call, path=path, params={})
+
+
+def secrets_of(description: Description, settings: Mapping[str, Any]) -> frozenset[str]:
+    """The values of those settings that are secret."""
+    names = [name for name, setting in description.settings.items() if setting.secret]
+    return frozenset(str(settings[name]) for name in names if settings.get(name))
 
 
 class _Lazy(Mapping[str, Any]):

@@ -4,7 +4,7 @@ from. Tokens are kept and shared by `adapters.tokens`."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,8 +13,12 @@ from urllib.parse import parse_qsl, urlencode
 from adapters.auth import OAuthTokens, TokenEndpoint, TokenRequest, basic, seconds
 from adapters.calls import Answer, Call, CallRefused, ErrorTable, Reading, Verdict
 from adapters.http import HttpClient, Timing
-from adapters.rest.api import Api, Reply
-from adapters.rest.auth_description import (
+from adapters.rest.api import Api, Reply, secrets_of
+from adapters.rest.errors import error_table
+from adapters.rest.limits import fingerprint, http_settings, server_origin
+from adapters.rest.paths import MISSING
+from adapters.rest.replies import decoded
+from adapters.rest.schema.auth_description import (
     Auth,
     Basic,
     Bearer,
@@ -23,12 +27,8 @@ from adapters.rest.auth_description import (
     Login,
     OAuth2,
 )
-from adapters.rest.call_description import Place
-from adapters.rest.description import Description
-from adapters.rest.errors import error_table
-from adapters.rest.limits import fingerprint, http_settings, server_origin
-from adapters.rest.paths import MISSING
-from adapters.rest.replies import decoded
+from adapters.rest.schema.call_description import Place
+from adapters.rest.schema.description import Description
 from adapters.rest.templates import render, render_text
 from adapters.tokens import Grant, TokenBudget, TokenSource, TokenState
 from connector.errors import AuthenticationError
@@ -196,7 +196,7 @@ class _LoggedIn:
         self._http = HttpClient(
             f"{description.name} login",
             lambda: origin,
-            _login_table(description),
+            _login_table(description, secrets_of(description, settings)),
             settings=http_settings(description, settings, timing=timing, cache_dir=cache_dir),
             timing=timing,
         )
@@ -259,10 +259,10 @@ class _LoggedIn:
         )
 
 
-def _login_table(description: Description) -> ErrorTable:
+def _login_table(description: Description, secrets: Collection[str]) -> ErrorTable:
     """A login is counted as a write but read as a read: its token may come with a page for people,
     and without the envelope of the other answers. Where it sends a browser to is no token."""
-    table = error_table(description)
+    table = error_table(description, secrets)
 
     def read(call: Call, answer: Answer) -> Reading:
         if 300 <= answer.status < 400:

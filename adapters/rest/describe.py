@@ -6,10 +6,10 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from adapters.rest.batches import Operation, kinds, rows_of
-from adapters.rest.description import Description
-from adapters.rest.object_description import ObjectForm, Read
-from adapters.rest.write_description import NoteField, NoteRecords, TagLinks, Writes
+from adapters.rest.schema.description import Description
+from adapters.rest.schema.object_description import ObjectForm, Read
+from adapters.rest.schema.write_description import NoteField, NoteRecords, TagLinks, Writes
+from adapters.rest.writing.batches import Operation, kinds, rows_of
 from connector.models import PrimitiveKind
 from connector.ports import (
     Capabilities,

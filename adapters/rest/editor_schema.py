@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapters.rest.description import Description
+from adapters.rest.schema.description import Description
 
 # Parts that may be written as a text alone: a path, or a type.
 _SHORT = ("FieldForm", "Modified", "Place")

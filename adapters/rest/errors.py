@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
@@ -11,9 +11,9 @@ import msgspec
 
 from adapters.auth import seconds
 from adapters.calls import Answer, Call, ErrorTable, Reading, Verdict, printable_code
-from adapters.rest.description import VERDICTS, Description, Envelope, Errors, Meaning
 from adapters.rest.paths import MISSING, look
 from adapters.rest.replies import Unreadable, decoded, text_of
+from adapters.rest.schema.description import VERDICTS, Description, Envelope, Errors, Meaning
 
 RowMeaning = Literal["done", "refused", "gone", "conflict", "parked", "unknown"]
 
@@ -64,11 +64,11 @@ _ROW_WORDS: Mapping[str, RowMeaning] = MappingProxyType(
 )
 
 
-def error_table(description: Description) -> ErrorTable:
+def error_table(description: Description, secrets: Collection[str] = ()) -> ErrorTable:
     """What to do about each answer of this API. Meanings for one record refuse a call that is about
-    one record; `meaning` tells them apart."""
+    one record; `meaning` tells them apart. A code with one of the `secrets` in it is not shown."""
     errors = description.errors
-    reader = _Reader(errors, description.pacing.retry_after)
+    reader = _Reader(errors, description.pacing.retry_after, secrets)
     return ErrorTable(
         reader.read,
         {code: VERDICTS.get(word, Verdict.REFUSED) for code, word in errors.codes.items()},
@@ -117,11 +117,17 @@ def shown_code(errors: Errors, found: Any) -> str:
     return "" if _WORDY.search(text) else printable_code(text)
 
 
+def without_secrets(code: str, secrets: Collection[str]) -> str:
+    """The code, unless the server put a secret of ours into it."""
+    return "" if any(secret in code for secret in secrets if secret) else code
+
+
 class _Reader:
     """Looks into one answer."""
 
-    def __init__(self, errors: Errors, retry_after: str | None) -> None:
+    def __init__(self, errors: Errors, retry_after: str | None, secrets: Collection[str]) -> None:
         self._errors = errors
+        self._secrets = secrets
         self._retry_after = retry_after
         self._head = _head_of(errors.envelope) if errors.envelope else None
         self._texts = [
@@ -173,6 +179,7 @@ class _Reader:
             except Unreadable:
                 value = MISSING
         code = self._header_code(answer) or code_of(self._errors, value)
+        code = without_secrets(code, self._secrets)
         asked = look(value, self._retry_after) if self._retry_after is not None else MISSING
         word = None if code in self._errors.codes else self._told_in_words(answer)
         if word is not None:

@@ -13,7 +13,7 @@ import msgspec
 from adapters.calls import checked_origin
 from adapters.http import HttpSettings, Timing
 from adapters.pacing import Allowance, Pace
-from adapters.rest.description import Description
+from adapters.rest.schema.description import Description
 from adapters.rest.templates import names_in, render_text, templates_in
 
 # What a password's fingerprint costs whoever wants to guess it from the name of a file.
@@ -41,6 +41,7 @@ def http_settings(
         )
     return HttpSettings(
         timeout_seconds=pacing.timeout_seconds,
+        total_seconds=pacing.patience_seconds,
         concurrency=pacing.concurrency,
         heavy=pacing.concurrency,
         body_limit=pacing.body_megabytes * 1024 * 1024,

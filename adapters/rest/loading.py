@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Any
 
-from adapters.rest.description import Description, Setting
+from adapters.rest.schema.description import Description, Setting
 from adapters.rest.templates import check, names_in, templates_in
 from connector.described_yaml import (
     Document,

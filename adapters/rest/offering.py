@@ -8,7 +8,6 @@ from typing import Any
 import yaml
 
 from adapters import About
-from adapters.rest.description import Description
 from adapters.rest.loading import (
     ADAPTER,
     Source,
@@ -18,6 +17,7 @@ from adapters.rest.loading import (
     source_of,
     starter,
 )
+from adapters.rest.schema.description import Description
 from connector.workspace import Workspace
 
 OWN_FILE = "crm.yaml"

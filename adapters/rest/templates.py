@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
 from typing import Annotated, Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import jinja2
@@ -79,6 +80,11 @@ def _base64url(value: object) -> str:
     return base64.urlsafe_b64encode(str(value).encode()).decode()
 
 
+def _segment(value: object) -> str:
+    """As one part of a path, where the whole is no path of ours but a text that holds one."""
+    return quote(str(value), safe="")
+
+
 def _html(value: object) -> str:
     """Plain text as HTML that shows the same."""
     return html.escape(str(value), quote=False).replace("\n", "<br>")
@@ -113,6 +119,7 @@ def _environment() -> ImmutableSandboxedEnvironment:
         "json": _json,
         "from_json": _from_json,
         "base64url": _base64url,
+        "segment": _segment,
         "html": _html,
         "plain": _plain,
     }

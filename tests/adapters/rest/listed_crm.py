@@ -13,10 +13,10 @@ from typing import Any
 
 from adapters.http import HttpClient, HttpSettings, Timing
 from adapters.rest.api import Api
-from adapters.rest.description import Description
 from adapters.rest.errors import error_table
-from adapters.rest.pull import Puller
-from adapters.rest.walking import Limits
+from adapters.rest.pulling.pull import Puller
+from adapters.rest.pulling.walking import Limits
+from adapters.rest.schema.description import Description
 from connector.ports import Page, PullRequest
 from tests.adapters.conftest import Said, Wire
 

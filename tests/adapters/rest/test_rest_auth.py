@@ -16,9 +16,9 @@ from adapters.calls import AmbiguousWrite, Call
 from adapters.http import HttpClient, Timing
 from adapters.rest.api import Api
 from adapters.rest.auth import Authorisation, open_auth
-from adapters.rest.description import Description
 from adapters.rest.errors import error_table
 from adapters.rest.limits import fingerprint, http_settings
+from adapters.rest.schema.description import Description
 from connector.errors import (
     AuthenticationError,
     ConfigurationError,

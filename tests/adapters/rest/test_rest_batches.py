@@ -6,9 +6,9 @@ from itertools import groupby
 
 import pytest
 
-from adapters.rest.batches import batches, lower
-from adapters.rest.description import Description
 from adapters.rest.loading import Source, read_description
+from adapters.rest.schema.description import Description
+from adapters.rest.writing.batches import batches, lower
 from connector.errors import ConfigurationError
 from connector.models import Change, Primitive, PrimitiveKind, Ref, Step, StepKind
 from connector.ports import Batch

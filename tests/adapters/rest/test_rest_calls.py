@@ -9,11 +9,11 @@ from pydantic import BaseModel, ValidationError
 
 from adapters.http import HttpClient, Timing
 from adapters.rest.api import Api
-from adapters.rest.call_description import CallForm, Place
-from adapters.rest.description import Description
 from adapters.rest.errors import error_table
-from adapters.rest.object_description import ObjectForm, Read
-from adapters.rest.write_description import NoteRecords
+from adapters.rest.schema.call_description import CallForm, Place
+from adapters.rest.schema.description import Description
+from adapters.rest.schema.object_description import ObjectForm, Read
+from adapters.rest.schema.write_description import NoteRecords
 from connector.errors import ConfigurationError, HighseasError, ProtocolError
 from tests.adapters.conftest import Wire
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from adapters.calls import AmbiguousWrite, Answer, Call, CallRefused
 from adapters.http import HttpClient, HttpSettings, Timing
-from adapters.rest.description import Description, Errors, Meaning
 from adapters.rest.errors import RowMeaning, code_of, error_table, meaning, shown_code
 from adapters.rest.replies import DEEPEST, Unreadable, decoded
+from adapters.rest.schema.description import Description, Errors, Meaning
 from connector.errors import (
     AuthenticationError,
     HighseasError,

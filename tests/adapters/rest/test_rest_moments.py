@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from adapters.calls import Answer
-from adapters.rest.call_description import Form
-from adapters.rest.moments import moment_of, server_time
+from adapters.rest.pulling.moments import moment_of, server_time
+from adapters.rest.schema.call_description import Form
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOON = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)

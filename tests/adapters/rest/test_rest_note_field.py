@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.rest.note_field import block, with_block
+from adapters.rest.writing.note_field import block, with_block
 
 MARK, OTHER = "ABCDEFGHI2", "ABCDEFGHI3"
 TEXT = f"Nobody called.\n\nSince May. {MARK}"

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from adapters.calls import Answer, Call
 from adapters.rest.api import Api
-from adapters.rest.description import Description
-from adapters.rest.pull import Puller
+from adapters.rest.pulling.pull import Puller
+from adapters.rest.schema.description import Description
 from connector.errors import ProtocolError
 from connector.ports import PullRequest
 from tests.adapters.conftest import Seen

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from adapters.rest.walking import Limits
+from adapters.rest.pulling.walking import Limits
 from connector.errors import ProtocolError
 from tests.adapters.conftest import Wire
 from tests.adapters.rest.listed_crm import PAGING, described, ids, records, start

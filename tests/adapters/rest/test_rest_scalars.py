@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from adapters.rest.object_description import FieldForm
 from adapters.rest.paths import MISSING
-from adapters.rest.scalars import outgoing, overlay, put, scalar
+from adapters.rest.schema.object_description import FieldForm
+from adapters.rest.writing.scalars import outgoing, overlay, put, scalar
 from connector.errors import ConfigurationError
 
 

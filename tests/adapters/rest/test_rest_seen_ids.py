@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.rest.seen_ids import SeenIds
+from adapters.rest.pulling.seen_ids import SeenIds
 
 
 @given(st.lists(st.lists(st.text(max_size=3))))

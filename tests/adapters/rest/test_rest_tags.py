@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.rest.tags import merged, shown_names
-from adapters.rest.write_description import TagList
+from adapters.rest.schema.write_description import TagList
+from adapters.rest.writing.tags import merged, shown_names
 from connector.errors import ConfigurationError, ProtocolError, RemoteError
 from connector.models import OutcomeStatus
 from tests.adapters.rest.flavours import (

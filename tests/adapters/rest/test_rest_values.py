@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.rest.description import Values
-from adapters.rest.object_description import FieldForm
-from adapters.rest.values import Plain
+from adapters.rest.pulling.values import Plain
+from adapters.rest.schema.description import Values
+from adapters.rest.schema.object_description import FieldForm
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.text()
 JSON = st.recursive(

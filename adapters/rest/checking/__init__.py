@@ -1,0 +1,1 @@
+"""Trying every part of a description that reads."""

@@ -1,0 +1,1 @@
+"""Walking lists: pages, changes, deletions, sweeps."""

@@ -1,0 +1,1 @@
+"""Reading live records and writing them, once."""
