@@ -115,20 +115,18 @@ def pull(  # noqa: PLR0913 - what to pull, where from, where to, and the say of 
     rebuilt = not known and warehouse.path.exists() and not warehouse.exists()
     if rebuilt:
         progress(message(workspace.language, "progress.rebuilt"))
-    days = {} if full else _full_every(workspace, compiled, objects)
-    recipes = {name: info.recipe for name, info in objects.items()}
-    tasks = _tasks(workspace, compiled, known, started, _Ways(days, recipes))
+    ways = _ways(workspace, compiled, objects, full=full)
+    tasks = _tasks(workspace, compiled, known, started, ways)
 
     def tell(name: str, rows: int) -> None:
         values = {"object": name, "count": f"{rows:,}"}
         progress(message(workspace.language, "progress.records", **values))
 
-    fetch = _Fetch(adapter, compiled, Spool(workspace.spool_path), now, tell)
-    outcomes = fetch.run(tasks)
+    outcomes = _Fetch(adapter, compiled, Spool(workspace.spool_path), now, tell).run(tasks)
     _raise_if_hopeless(compiled, outcomes)
     fetched = now()
     progress(message(workspace.language, "progress.staging"))
-    walks = [outcome.walk for outcome in outcomes if outcome.walk is not None]
+    walks = [each.walk for each in outcomes if each.walk is not None]
     unreadable = [outcome.task.name for outcome in outcomes if outcome.walk is None]
     loading = Loading(walks, unreadable, fetched, accept_shrink, anew=rebuilt, needs=needs)
     staged = _staged(warehouse, compiled, loading)
@@ -173,6 +171,13 @@ def _tasks(
                 since = known.watermark - overlap
         tasks.append(_Task(name, since, known.walk if known else "", recipe))
     return tasks
+
+
+def _ways(
+    workspace: Workspace, mapping: CompiledMapping, objects: Mapping[str, ObjectInfo], *, full: bool
+) -> _Ways:
+    recipes = {name: info.recipe for name, info in objects.items()}
+    return _Ways({} if full else _full_every(workspace, mapping, objects), recipes)
 
 
 def _full_every(
