@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "rest.md").read_text("utf-8")
 TUTORIAL = PAGE.partition("\n## Tutorial\n")[2].partition("\n## Reference\n")[0]
 BLOCK = re.compile(
-    r"(?:^`(?P<file>[\w./-]+)`[^\n]*:\n\n)?^```(?P<kind>\w+)\n(?P<body>.*?)^```$",
+    r"(?:^`(?P<file>[\w./-]+)`(?P<how>[^\n]*):\n\n)?^```(?P<kind>\w+)\n(?P<body>.*?)^```$",
     re.DOTALL | re.MULTILINE,
 )
 ADDRESS = "http://127.0.0.1:8888"
@@ -47,10 +47,14 @@ class Block(NamedTuple):
     file: str
     kind: str
     body: str
+    is_whole: bool = False
 
 
 def blocks(text: str) -> list[Block]:
-    return [Block(m["file"] or "", m["kind"], m["body"]) for m in BLOCK.finditer(text)]
+    return [
+        Block(m["file"] or "", m["kind"], m["body"], "as a whole" in (m["how"] or ""))
+        for m in BLOCK.finditer(text)
+    ]
 
 
 def parts(text: str) -> dict[str, str]:
@@ -61,8 +65,8 @@ def parts(text: str) -> dict[str, str]:
 
 def put(path: Path, block: Block) -> None:
     """A whole file; or, where it is there already, new keys and those that take others' place."""
-    is_whole = path.name == "policy.yaml" or not path.exists()
-    had = {} if is_whole else parts(path.read_text("utf-8"))
+    is_new = block.is_whole or not path.exists()
+    had = {} if is_new else parts(path.read_text("utf-8"))
     path.write_text("".join({**had, **parts(block.body)}.values()), encoding="utf-8")
 
 

@@ -40,6 +40,7 @@ TABLES: Mapping[str, Mapping[str, type[Part]]] = {
     "server": {"": description.Server},
     "identity": {"": description.Identity},
     "A call": {"": CallForm},
+    "A call that writes": {"": write_description.WriteCall},
     "A place": {"": call_description.Place},
     "`kind: oauth2`": {"": auth_description.OAuth2},
     "`kind: login`": {

@@ -30,12 +30,14 @@ from adapters.rest.schema.object_description import (
     Keyset,
     Listing,
     ObjectForm,
+    OnePage,
     Sweep,
     Tombstone,
 )
 from connector.errors import HighseasError
 from connector.ports import Finding
 
+_MANY = 20  # rows that look like more than all there is
 _LONG_AGO = timedelta(days=30)
 _TOMORROW = timedelta(days=1)
 # Some servers show no seconds, and filter by them all the same.
@@ -136,6 +138,13 @@ class ListTrial:
                 part,
                 f"{came} came where {asked} were asked for, and more follow: a short page is not "
                 f"the last one; set `page_size` to {count}, or take `short_page_ends` away",
+            )
+            return
+        if behind is None and isinstance(listing.paging, OnePage) and count >= _MANY:
+            yield warning(
+                part,
+                f"{counted(count, 'row')}, and by the description there is never another page: "
+                "is that all of them? if not, say how pages follow (`paging`)",
             )
             return
         if behind is None:

@@ -20,7 +20,7 @@ from adapters.rest.pulling.listed_page import ListedPage, fetch
 from adapters.rest.pulling.listed_rows import NO_ROWS, Rows
 from adapters.rest.pulling.paging import CORRECT_PAGING, NUMBERED, SEAMED, Got, Position, following
 from adapters.rest.pulling.seen_ids import SeenIds
-from adapters.rest.schema.object_description import Keyset, Listing, PageNumber
+from adapters.rest.schema.object_description import Keyset, Listing, OnePage, PageNumber
 from connector.errors import ProtocolError
 
 _BY_THE_KEY = (
@@ -111,9 +111,20 @@ class Walk:
         here = msgspec.structs.replace(here, distinct=here.distinct + came)
         behind = following(self._course.listing, here, self._got(here, page, rows, fresh))
         if behind is None:
+            self._check_is_whole(len(page.rows))
             return self._last_leaf(here, Leaf(fresh, page.at))
         self._check_goes_on(behind, len(fresh.ids))
         return Leaf(fresh, page.at, behind)
+
+    def _check_is_whole(self, rows: int) -> None:
+        """A list of which a limit was asked for, and got, is cut off where nothing leads on."""
+        listing = self._course.listing
+        is_one = isinstance(listing.paging, OnePage) and listing.total is None
+        if is_one and rows == listing.page_size and "limit" in listing.asks_for():
+            raise ProtocolError(
+                f"{self._course.where} has {rows} rows or more, and no way to the next ones",
+                "say how its pages follow: `paging` in the description, see docs/rest.md",
+            )
 
     def _lost(self, here: Position, ids: list[str], *, is_joined: bool) -> ProtocolError | None:
         """Why rows may have been lost before this page, if they may."""

@@ -153,7 +153,8 @@ def listing(kind: str, **more: Any) -> dict[str, Any]:
     """The listing of a description for a CRM that pages so, three records a page."""
     form = {"path": "/customers", "rows": "data.items", "page_size": 3} | PAGING[kind] | more
     asked = PAGING[kind].get("params", {})
-    return form | {"params": {"limit": "{{ limit }}", **asked, **more.get("params", {})}}
+    limit = {} if kind == "none" else {"limit": "{{ limit }}"}
+    return form | {"params": {**limit, **asked, **more.get("params", {})}}
 
 
 def records(count: int) -> list[Row]:

@@ -224,3 +224,15 @@ def test_wrong_path_of_the_id_is_named(wire: Wire, form: dict[str, Any]) -> None
     start(wire, "page", 5)
     with pytest.raises(ProtocolError, match=f"has an id at '{form['id']}'"):
         described(wire, "page", form).pages()
+
+
+def test_a_full_page_that_nothing_follows_is_no_whole_list(wire: Wire) -> None:
+    start(wire, "none", 3)
+    with pytest.raises(ProtocolError, match="has 3 rows or more") as caught:
+        described(wire, "none", params={"limit": "{{ limit }}"}).pages()
+    assert "`paging`" in caught.value.hint
+
+
+def test_a_list_that_was_asked_for_without_a_limit_is_whole(wire: Wire) -> None:
+    start(wire, "none", 3)
+    assert ids(described(wire, "none").pages()) == [1, 2, 3]
