@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import available_timezones
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -36,18 +37,29 @@ class Form(StrEnum):
 
 
 class Column(_Model):
-    """Where one column comes from: a path, perhaps through a map of values, or a constant."""
+    """Where one column comes from: a path, perhaps through a map of values, or a constant. `zone`:
+    of the clocks that a moment without an offset was read off (`as: local`), where they are not the
+    workspace's."""
 
     path: str | None = Field(default=None, alias="from")
     values: dict[str, Text] | None = Field(default=None, alias="map")
     otherwise: Text | None = Field(default=None, alias="else")
     const: Text | None = None
     form: Form = Field(default=Form.OFFSET, alias="as")
+    zone: str | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _from_path(cls, value: Any) -> Any:
         return {"from": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _known_zone(self) -> Self:
+        if self.zone is not None and self.form is not Form.LOCAL:
+            raise ValueError("'zone' needs 'as: local'")
+        if self.zone is not None and self.zone not in available_timezones():
+            raise ValueError(f"'{self.zone}' is not a time zone; use a name such as Asia/Shanghai")
+        return self
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:

@@ -75,8 +75,11 @@ def local_day(moment: str, zone: str) -> str:
     return f"CAST(({moment} AT TIME ZONE 'UTC') AT TIME ZONE {literal(zone)} AS DATE)"
 
 
-def parsed(raw: str, kind: Type, zone: str, form: Form = Form.OFFSET) -> str:
-    """A text expression as a value of `kind`; NULL where it cannot be read."""
+def parsed(
+    raw: str, kind: Type, zone: str, form: Form = Form.OFFSET, clock: str | None = None
+) -> str:
+    """A text expression as a value of `kind`; NULL where it cannot be read. `clock`: the zone of a
+    moment without an offset, where it is not that of the days."""
     if kind is Type.TEXT:
         return f"nullif({raw}, '')"
     if kind is Type.INTEGER:
@@ -86,14 +89,14 @@ def parsed(raw: str, kind: Type, zone: str, form: Form = Form.OFFSET) -> str:
     if kind is Type.BOOLEAN:
         return f"CASE {raw} WHEN 'true' THEN true WHEN 'false' THEN false END"
     if kind is Type.DATE:
-        moment = local_day(_moment(raw, zone, form), zone)
+        moment = local_day(_moment(raw, zone, form, clock), zone)
         return f"CASE WHEN length({raw}) = 10 THEN TRY_CAST({raw} AS DATE) ELSE {moment} END"
     if kind is Type.MOMENT:
-        return _moment(raw, zone, form)
+        return _moment(raw, zone, form, clock)
     return f"TRY_CAST({raw} AS {SQL_TYPES[kind]})"
 
 
-def _moment(raw: str, zone: str, form: Form) -> str:
+def _moment(raw: str, zone: str, form: Form, clock: str | None = None) -> str:
     if form in _EPOCH:
         return f"TRY(make_timestamp(TRY_CAST({raw} AS BIGINT) * {_EPOCH[form]}))"
     day = f"({_naive(raw, zone)})"
@@ -101,7 +104,7 @@ def _moment(raw: str, zone: str, form: Form) -> str:
     # behind date, hour and minute only an offset has one of these
     tail = f"substr({raw}, 17)"
     has_offset = " OR ".join(f"contains({tail}, '{sign}')" for sign in "+-Z")
-    rest = "NULL" if form is Form.OFFSET else _naive(raw, _NAIVE.get(form, zone))
+    rest = "NULL" if form is Form.OFFSET else _naive(raw, _NAIVE.get(form, clock or zone))
     return (
         f"CASE WHEN length({raw}) = 10 THEN {day} WHEN {has_offset} THEN {offset} ELSE {rest} END"
     )
@@ -137,7 +140,7 @@ def _value(rule: Column, column: TableColumn, zone: str) -> str:
     if column.values and rule.values is None:
         # what a map writes was checked when it was read
         return f"CASE WHEN {raw} IN ({_listed(column.values)}) THEN {raw} END"
-    return parsed(_mapped(rule, raw), column.type, zone, rule.form)
+    return parsed(_mapped(rule, raw), column.type, zone, rule.form, rule.zone)
 
 
 def _listed(values: Iterable[str]) -> str:

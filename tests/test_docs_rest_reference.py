@@ -57,6 +57,7 @@ TABLES: Mapping[str, Mapping[str, type[Part]]] = {
     },
     "objects": {
         "": object_description.ObjectForm,
+        "lookups.": object_description.Lookup,
         "modified.": object_description.Modified,
         "sweep.": object_description.Sweep,
     },

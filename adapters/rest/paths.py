@@ -50,3 +50,13 @@ def look(value: Any, path: str) -> Any:
             return MISSING
         value = value[step]
     return value
+
+
+def replaced(value: Any, path: tuple[str | int, ...], new: Any) -> Any:
+    """A copy of `value` with something else at a path (`steps`) that is there."""
+    if not path:
+        return new
+    step, rest = path[0], path[1:]
+    copy = value.copy()
+    copy[step] = replaced(value[step], rest, new)
+    return copy

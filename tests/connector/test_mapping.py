@@ -26,6 +26,19 @@ def complaints(text: str) -> str:
     return caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("column", "complaint"),
+    [
+        ("{from: C, as: local, zone: Europe/Berlni}", "'Europe/Berlni' is not a time zone"),
+        ("{from: C, as: utc, zone: Europe/Berlin}", "'zone' needs 'as: local'"),
+    ],
+)
+def test_a_zone_is_one_and_is_wanted(column: str, complaint: str) -> None:
+    text = f"customers: [{{object: A, columns: {{created_at: {column}}}}}]"
+    assert complaint in complaints(text)
+    compiled(text.replace(column, "{from: C, as: local, zone: Europe/Berlin}"))
+
+
 def test_columns_that_would_say_what_is_open_and_that_nothing_fills_are_known() -> None:
     text = (
         "mapping: 1\ncustomers:\n  - {object: A, columns: {name: Name}}\nreturns:\n"

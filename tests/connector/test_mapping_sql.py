@@ -70,6 +70,22 @@ def test_moments(
     assert read(connection, text, Type.MOMENT, form) == expected
 
 
+@pytest.mark.parametrize(("zone", "hour"), [(None, 3), ("Europe/Berlin", 9)])
+def test_a_moment_is_read_off_the_clocks_that_the_mapping_names(
+    connection: duckdb.DuckDBPyConnection, zone: str | None, hour: int
+) -> None:
+    sql = parsed("'2026-05-14T11:36:17'", Type.MOMENT, SHANGHAI, Form.LOCAL, zone)
+    assert connection.execute(f"SELECT {sql}").fetchall() == [(utc(2026, 5, 14, hour, 36, 17),)]
+
+
+@pytest.mark.parametrize(("hour", "day"), [("22", 15), ("02", 14)])
+def test_a_day_is_one_of_the_workspace_whatever_clocks_it_was_read_off(
+    connection: duckdb.DuckDBPyConnection, hour: str, day: int
+) -> None:
+    sql = parsed(f"'2026-05-14T{hour}:00:00'", Type.DATE, SHANGHAI, Form.LOCAL, "Europe/Berlin")
+    assert connection.execute(f"SELECT {sql}").fetchall() == [(date(2026, 5, day),)]
+
+
 @pytest.mark.parametrize(
     ("text", "kind", "expected"),
     [

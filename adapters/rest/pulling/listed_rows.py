@@ -15,7 +15,7 @@ import msgspec
 
 from adapters.rest.paths import look, steps
 from adapters.rest.pulling.moments import moment_of
-from adapters.rest.pulling.values import Plain
+from adapters.rest.pulling.values import RowMaker
 from adapters.rest.schema.object_description import Modified, Tombstone
 
 # Numbers keep every digit.
@@ -45,7 +45,7 @@ NO_ROWS = Rows([], [], [])
 class RowReader:
     """Reads the rows of one listing. `wanted`: paths besides the id that will be looked at."""
 
-    def __init__(self, id_path: str, wanted: Iterable[str], plain: Plain) -> None:
+    def __init__(self, id_path: str, wanted: Iterable[str], plain: RowMaker) -> None:
         self.id_path = id_path
         self._plain = plain if plain.asked else None
         glance = _glance_of(str(steps(path)[0]) for path in (id_path, *wanted) if path)

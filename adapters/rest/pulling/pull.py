@@ -15,6 +15,7 @@ import msgspec
 from adapters.rest.api import Api
 from adapters.rest.pulling.incremental import asked_since, changed, list_names, swept
 from adapters.rest.pulling.listed_rows import RowReader, newest, sorted_out
+from adapters.rest.pulling.lookups import LookedUp
 from adapters.rest.pulling.paging import Position
 from adapters.rest.pulling.values import Plain
 from adapters.rest.pulling.walking import Course, Leaf, Limits, Walk
@@ -177,7 +178,8 @@ class _Lists:
     def __init__(self, api: Api, form: ObjectForm, since: datetime | None) -> None:
         self._form = form
         self._names = list_names(api, form, since)
-        self._plain = Plain(api.description.values, form.fields, self._names)
+        plain = Plain(api.description.values, form.fields, self._names)
+        self._plain = LookedUp(api, plain, form.lookups)
 
     def course(self, where: str, listing: Listing, *, counted: bool) -> Course:
         id_path = listing.id if isinstance(listing, Deleted) else self._form.id

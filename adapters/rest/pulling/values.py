@@ -6,15 +6,26 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
-from adapters.rest.paths import MISSING, look, steps
+from adapters.rest.paths import MISSING, look, replaced, steps
 from adapters.rest.schema.description import Named, Values
 from adapters.rest.schema.object_description import FieldForm
 from adapters.rest.templates import render_text
 
 _PLAIN = frozenset({str, int, float, Decimal, type(None)})
 _NO_TEXTS = _PLAIN - {str}
+
+
+class RowMaker(Protocol):
+    """Makes something else of a row. `asked` is False when there is nothing to do."""
+
+    @property
+    def asked(self) -> bool:
+        """Whether a row may not stay the bytes that it came as."""
+
+    def row(self, value: Any) -> Any:
+        """The row; what was handed in stays as it was."""
 
 
 class Plain:
@@ -88,14 +99,4 @@ def _named(row: Any, named: Named) -> Any:
         if isinstance(name, str):
             found.setdefault(name, []).append(None if one is MISSING else one)
     plain = {name: several[0] if len(several) == 1 else several for name, several in found.items()}
-    return _replaced(row, steps(named.path), plain)
-
-
-def _replaced(value: Any, path: tuple[str | int, ...], new: Any) -> Any:
-    """`value` with something else at a path that is there."""
-    if not path:
-        return new
-    step, rest = path[0], path[1:]
-    copy = value.copy()
-    copy[step] = _replaced(value[step], rest, new)
-    return copy
+    return replaced(row, steps(named.path), plain)

@@ -181,6 +181,14 @@ class Description(Part):
     facts: dict[str, Any] | None = None
 
     @model_validator(mode="after")
+    def _looks_up_objects(self) -> Description:
+        for name, form in self.objects.items():
+            for path, lookup in form.lookups.items():
+                if lookup.object not in self.objects:
+                    raise ValueError(f"{name}.lookups.{path}: no object '{lookup.object}'")
+        return self
+
+    @model_validator(mode="after")
     def _writes_to_objects(self) -> Description:
         for name in self.writes:
             if name not in self.objects:

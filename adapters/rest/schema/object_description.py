@@ -198,6 +198,20 @@ class Read(Part):
         return self
 
 
+class Lookup(Part):
+    """An id that names a record of another `object` of the description. When a row is pulled, that
+    record stands in the id's place: a mapping reaches `currency.code`. A list of ids becomes a list
+    of records; an id that nobody has stays one. What changes in the other record alone shows when
+    the row is pulled the next time."""
+
+    object: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_object(cls, value: Any) -> Any:
+        return {"object": value} if isinstance(value, str) else value
+
+
 class ObjectForm(Part):
     """One kind of record. `id` is unique and sorted by where pages are numbered. `version`: what
     moves with each change, by default the moment of modification; `version_header`: it stands in
@@ -210,6 +224,7 @@ class ObjectForm(Part):
     own: dict[str, Any] = Field(default_factory=dict)
     id: Path = "id"
     fields: dict[str, FieldForm] = Field(default_factory=dict)
+    lookups: dict[Path, Lookup] = Field(default_factory=dict)
     list: Listing
     modified: Modified | None = None
     version: Path | None = None
@@ -243,6 +258,7 @@ __all__ = [
     "Keyset",
     "Link",
     "Listing",
+    "Lookup",
     "Modified",
     "ObjectForm",
     "Offset",
