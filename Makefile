@@ -23,7 +23,7 @@ demo: .venv/.installed ## the main job against a sandbox CRM on this machine, fr
 
 test: .venv/.installed ## the tests
 	@$(MAKE) --no-print-directory servers || [ -z "$(HIGHSEAS_REQUIRE_DATA)" ]
-	@$(BIN)/python -m pytest -q -n auto
+	@$(BIN)/python -m pytest -q -n auto --dist worksteal
 
 check: .venv/.installed servers ## everything that has to pass before a commit: style, types, floors, coverage
 	$(BIN)/ruff check .
@@ -31,7 +31,7 @@ check: .venv/.installed servers ## everything that has to pass before a commit: 
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest -q -m heavy
-	$(BIN)/python -m pytest -q -n auto -m 'not heavy' --cov --cov-fail-under=$(COVERAGE_FLOOR)
+	$(BIN)/python -m pytest -q -n auto --dist worksteal -m 'not heavy' --cov --cov-fail-under=$(COVERAGE_FLOOR)
 	@$(BIN)/coverage report --include='$(COVERED_WHOLLY)' --fail-under=100
 
 bench: .venv/.installed ## the benchmarks; they print figures and judge nothing
