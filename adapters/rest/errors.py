@@ -228,7 +228,7 @@ def _head_of(envelope: Envelope) -> Callable[[Answer], Any]:
         if not text.startswith(b"{"):
             msgspec.json.decode(text or b"null", type=msgspec.Raw)
             return MISSING
-        value: Any = decoder.decode(text).value  # type: ignore[attr-defined]
+        value: Any = decoder.decode(text).value  # type: ignore[attr-defined] # a struct made here
         return MISSING if value is MISSING else look({name: value}, envelope.path)
 
     return head

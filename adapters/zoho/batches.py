@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
+from adapters.waves import Run, waves
 from connector.models import Change, Primitive, PrimitiveKind, Ref, Step, StepKind
 from connector.ports import Batch, WriteLimit
 
@@ -98,49 +98,10 @@ def group_of(primitive: Primitive) -> Group:
     return Group(operation, primitive.ref.object, primitive.target if is_tag else "")
 
 
-Run = tuple[Primitive, ...]
-
-
 def batches(primitives: Iterable[Primitive]) -> Iterator[Batch]:
-    """Keep the step order of each intent and otherwise wait for company: a group is sent when
-    nothing more can join it, and if there is none such, the fullest one."""
-    intents = _intents(primitives)
-    remaining = Counter(group_of(run[0]) for runs in intents for run in runs)
-    ready: dict[Group, list[deque[Run]]] = defaultdict(list)
-    for runs in intents:
-        ready[group_of(runs[0][0])].append(runs)
-    while ready:
-        group = _choose(ready, remaining)
-        waiting = ready.pop(group)
-        remaining[group] -= len(waiting)
-        yield from _calls(group, [runs.popleft() for runs in waiting])
-        for runs in waiting:
-            if runs:
-                ready[group_of(runs[0][0])].append(runs)
-
-
-def _choose(ready: Mapping[Group, Sequence[object]], remaining: Mapping[Group, int]) -> Group:
-    for group, waiting in ready.items():
-        if len(waiting) == remaining[group]:
-            return group
-    return max(ready, key=lambda group: len(ready[group]))
-
-
-def _intents(primitives: Iterable[Primitive]) -> list[deque[Run]]:
-    """Each intent as runs of neighbours that one row or one call can hold together."""
-    by_intent: dict[str, list[Primitive]] = defaultdict(list)
-    for primitive in primitives:
-        by_intent[primitive.intent_id].append(primitive)
-    intents = []
-    for members in by_intent.values():
-        runs: deque[Run] = deque()
-        for primitive in sorted(members, key=lambda each: each.step):
-            if runs and _joins(runs[-1], primitive):
-                runs[-1] = (*runs[-1], primitive)
-            else:
-                runs.append((primitive,))
-        intents.append(runs)
-    return intents
+    """As few calls as the steps of each intent allow."""
+    for group, runs in waves(primitives, group_of, _joins):
+        yield from _calls(group, runs)
 
 
 def _joins(run: Run, primitive: Primitive) -> bool:

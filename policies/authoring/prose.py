@@ -70,34 +70,34 @@ class Teller(Nouns):
         word = self.say("and" if joined == "all" else "or")
         return word.join(self._part(part, is_not) for part, is_not in parts)
 
-    def _part(self, node: Node, negated: bool) -> str:  # noqa: FBT001
+    def _part(self, node: Node, negated: bool) -> str:
         """As a part of a longer sentence."""
         text = self._clause(node, negated=negated)
         return self.say("group", text=text) if isinstance(node, AllOf | AnyOf) else text
 
-    def _one(self, node: Node, negated: bool) -> str:  # noqa: FBT001
+    def _one(self, node: Node, negated: bool) -> str:
         """One fact."""
         tell = self._CLAUSES.get(type(node))
         return self._flag(node, negated) if tell is None else tell(self, node, negated)
 
-    def _one_of(self, node: OneOf, negated: bool) -> str:  # noqa: FBT001
+    def _one_of(self, node: OneOf, negated: bool) -> str:
         options = self.listed(self._value(option, node.value) for option in node.options)
         key = "none_of" if negated else "one_of"
         return self.say(key, value=self.noun(node.value), options=options)
 
-    def _tag(self, node: HasTag, negated: bool) -> str:  # noqa: FBT001
+    def _tag(self, node: HasTag, negated: bool) -> str:
         return self.say(f"tag_{_yes(negated)}", tag=self.text(node.tag))
 
-    def _never(self, node: Never, negated: bool) -> str:  # noqa: FBT001
+    def _never(self, node: Never, negated: bool) -> str:
         return self.say(f"never_{_yes(negated)}", moment=self.moment(node.moment))
 
-    def _blank(self, node: IsBlank, negated: bool) -> str:  # noqa: FBT001
+    def _blank(self, node: IsBlank, negated: bool) -> str:
         return self.say(f"blank_{_yes(negated)}", label=self.noun(node.attribute))
 
-    def _fixed(self, node: Constant, negated: bool) -> str:  # noqa: FBT001
+    def _fixed(self, node: Constant, negated: bool) -> str:
         return self.say("always" if bool(node.value) is not negated else "not_ever")
 
-    def _flag(self, node: Node, negated: bool) -> str:  # noqa: FBT001
+    def _flag(self, node: Node, negated: bool) -> str:
         key = f"prose.{_yes(negated)}.{node.name}" if isinstance(node, Attribute) else ""
         if has_message(self.language, key):
             return message(self.language, key)
@@ -105,7 +105,7 @@ class Teller(Nouns):
             return self.say(f"row_{_yes(negated)}", label=self.noun(node))
         return self.say(f"flag_{_yes(negated)}", label=self.noun(node))
 
-    def _comparison(self, node: Compare, negated: bool) -> str:  # noqa: FBT001
+    def _comparison(self, node: Compare, negated: bool) -> str:
         operator, left, right = node.operator, node.left, node.right
         if isinstance(left, Constant):
             operator, left, right = _MIRRORED[operator], right, left
@@ -177,7 +177,7 @@ def teller(policy: Policy, language: str, *, marked: bool = True) -> Teller:
     return Teller(language, tiers, marked, scores)
 
 
-def _yes(negated: bool) -> str:  # noqa: FBT001
+def _yes(negated: bool) -> str:
     return "no" if negated else "yes"
 
 

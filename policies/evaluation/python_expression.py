@@ -125,7 +125,7 @@ class FunctionWriter(ABC):
         """The function that returns `results`. Its text is written here alone: constants stand in
         it as literals."""
         known: dict[str, Any] = {**RUNTIME, **names}
-        exec(compile(self.source(results), "<policy>", "exec"), known)  # noqa: S102
+        exec(compile(self.source(results), "<policy>", "exec"), known)  # noqa: S102 - our own text
         function: Callable[..., tuple[Any, ...]] = known["evaluate"]
         return function
 

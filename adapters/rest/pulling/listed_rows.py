@@ -90,7 +90,7 @@ class RowReader:
 def _glance_of(names: Iterable[str]) -> Any:
     """A type that takes these names out of a row and passes over the others."""
     fields = dict.fromkeys(names, Any)
-    return TypedDict("Glance", fields, total=False)  # type: ignore[operator]
+    return TypedDict("Glance", fields, total=False)  # type: ignore[operator] # its names come at run time
 
 
 def sorted_out(rows: Rows, tombstone: Tombstone | None) -> tuple[Rows, tuple[str, ...]]:

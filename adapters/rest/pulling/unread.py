@@ -41,7 +41,7 @@ class Unread:
     def value(self, path: str) -> Any:
         """The value at a path, or MISSING."""
         part = self.at(path)
-        return MISSING if part is None else msgspec.json.decode(part._text)  # noqa: SLF001
+        return MISSING if part is None else msgspec.json.decode(part._text)  # noqa: SLF001 - as above
 
     def rows(self) -> list[msgspec.Raw] | None:
         """The elements, each unread; null is an empty list, and what is no list is None."""

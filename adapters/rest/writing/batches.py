@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 import msgspec
 
@@ -18,6 +19,7 @@ from adapters.rest.schema.write_description import (
     TagList,
     Writes,
 )
+from adapters.waves import Run, waves
 from connector.errors import ConfigurationError
 from connector.models import Change, Primitive, PrimitiveKind, Ref, Step, StepKind
 from connector.ports import Batch
@@ -137,29 +139,14 @@ class _Group:
     object: str
 
 
-_Run = tuple[Primitive, ...]
-_Groups = Mapping[str, _Group]
-
-
 def batches(description: Description, primitives: Iterable[Primitive]) -> Iterator[Batch]:
-    """Keep the step order of each intent and otherwise wait for company: a group is sent when
-    nothing more can join it, and if there is none such, the fullest one."""
+    """As few calls as the steps of each intent allow."""
     every = list(primitives)
     groups = {each.key: _group(description, each) for each in every}
-    intents = _intents(every, groups)
-    remaining = Counter(groups[run[0].key] for runs in intents for run in runs)
-    ready: dict[_Group, list[deque[_Run]]] = defaultdict(list)
-    for runs in intents:
-        ready[groups[runs[0][0].key]].append(runs)
-    while ready:
-        group = _choose(ready, remaining)
-        waiting = ready.pop(group)
-        remaining[group] -= len(waiting)
+    joins = partial(_joins, groups)
+    for group, runs in waves(every, lambda each: groups[each.key], joins):
         limit = rows_of(description.writes[group.object], group.operation)
-        yield from _calls(group, [runs.popleft() for runs in waiting], limit)
-        for runs in waiting:
-            if runs:
-                ready[groups[runs[0][0].key]].append(runs)
+        yield from _calls(group, runs, limit)
 
 
 def _group(description: Description, primitive: Primitive) -> _Group:
@@ -167,38 +154,14 @@ def _group(description: Description, primitive: Primitive) -> _Group:
     return _Group(operation_of(description.writes[name], primitive), name)
 
 
-def _intents(primitives: Iterable[Primitive], groups: _Groups) -> list[deque[_Run]]:
-    """Each intent as runs of neighbours that one row can hold together."""
-    by_intent: dict[str, list[Primitive]] = defaultdict(list)
-    for primitive in primitives:
-        by_intent[primitive.intent_id].append(primitive)
-    found = []
-    for members in by_intent.values():
-        runs: deque[_Run] = deque()
-        for primitive in sorted(members, key=lambda each: each.step):
-            if runs and _joins(runs[-1], primitive, groups):
-                runs[-1] = (*runs[-1], primitive)
-            else:
-                runs.append((primitive,))
-        found.append(runs)
-    return found
-
-
-def _joins(run: _Run, primitive: Primitive, groups: _Groups) -> bool:
+def _joins(groups: Mapping[str, _Group], run: Run, primitive: Primitive) -> bool:
     group = groups[primitive.key]
     if group.operation is not Operation.UPDATE or group != groups[run[-1].key]:
         return False
     return run[0].ref == primitive.ref and _place(primitive) not in {_place(each) for each in run}
 
 
-def _choose(ready: Mapping[_Group, Sequence[object]], remaining: Mapping[_Group, int]) -> _Group:
-    for group, waiting in ready.items():
-        if len(waiting) == remaining[group]:
-            return group
-    return max(ready, key=lambda group: len(ready[group]))
-
-
-def _calls(group: _Group, runs: Iterable[_Run], limit: int) -> Iterator[Batch]:
+def _calls(group: _Group, runs: Iterable[Run], limit: int) -> Iterator[Batch]:
     """Fill calls up to the limit of rows. Two intents meet on one record only where they commute:
     where they write to different places."""
     members: list[Primitive] = []
@@ -216,9 +179,9 @@ def _calls(group: _Group, runs: Iterable[_Run], limit: int) -> Iterator[Batch]:
     yield Batch(group.operation.value, tuple(members))
 
 
-def _by_record(runs: Iterable[_Run]) -> Iterator[_Run]:
+def _by_record(runs: Iterable[Run]) -> Iterator[Run]:
     """What several intents do to one record side by side, so that one call can hold it."""
-    by_ref: dict[Ref, list[_Run]] = defaultdict(list)
+    by_ref: dict[Ref, list[Run]] = defaultdict(list)
     for run in runs:
         by_ref[run[0].ref].append(run)
     return (run for each in by_ref.values() for run in each)
