@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, insert
+from sqlalchemy import Compiled, Connection, Dialect, insert
 
 from connector.journal_schema import plan_rows
 
@@ -22,14 +22,21 @@ def insert_rows(connection: Connection, records: Iterator[tuple[Any, ...]]) -> N
     """Insert values that come in the order of the table's columns. The statement is compiled once
     and handed to the driver as it is: per-row parameter processing would cost as much as the
     encoding and the database together."""
+    compiled = compiled_insert(connection.dialect)
     while chunk := list(islice(records, CHUNK)):
-        for statement, values in driver_calls(connection.dialect, chunk):
+        for statement, values in driver_calls(compiled, chunk):
             connection.exec_driver_sql(statement, values)
 
 
-def driver_calls(dialect: Dialect, chunk: list[tuple[Any, ...]]) -> Iterator[tuple[str, list[Any]]]:
+def compiled_insert(dialect: Dialect) -> Compiled:
+    """The statement that inserts one row, with the driver's own placeholders."""
+    return insert(plan_rows).compile(dialect=dialect, column_keys=NAMES)
+
+
+def driver_calls(
+    compiled: Compiled, chunk: list[tuple[Any, ...]]
+) -> Iterator[tuple[str, list[Any]]]:
     """Statements with their values in the form of the driver's own placeholders."""
-    compiled = insert(plan_rows).compile(dialect=dialect, column_keys=NAMES)
     one = str(compiled)
     if getattr(compiled, "positiontup", None) != NAMES:
         yield one, [dict(zip(NAMES, row, strict=True)) for row in chunk]

@@ -38,7 +38,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from connector.errors import ConfigurationError, RefusedError
 
-REVISION = "0001"
+REVISION = "0002"
 BUSY_MILLISECONDS = 10_000
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _WRITE = "journal_write"
@@ -97,9 +97,6 @@ plan_rows = Table(
     Column("plan", Integer, ForeignKey("plans.number"), primary_key=True, autoincrement=False),
     Column("seq", Integer, primary_key=True, autoincrement=False),
     Column("status", String(20), nullable=False),
-    Column("customer", Text, nullable=False),
-    Column("rule", Text, nullable=False),
-    Column("intent_id", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Index("plan_rows_by_status", "plan", "status", "seq"),
 )

@@ -35,5 +35,4 @@ class PlanEncoding:
                 self.primitives += len(row.primitives)
             body = encode_row(row)
             self.fingerprint.add(body)
-            status = row.status.value
-            yield self.number, row.seq, status, row.customer, row.rule, row.intent_id, body
+            yield self.number, row.seq, row.status.value, body

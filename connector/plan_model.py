@@ -52,8 +52,8 @@ class RowStatus(StrEnum):
     IRREVERSIBLE = "irreversible"
 
 
-class PlanRow(msgspec.Struct, frozen=True, gc=False):
-    """One customer under one rule.
+class PlanRow(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """One customer under one rule. Its JSON leaves out what has its default.
 
     `customer` is the key `Object:id`. `stage_before` and `stage_after` are stage names, None for
     out. `episode` is the number of the stay that this row opens, changes or closes. `version` and

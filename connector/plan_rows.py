@@ -19,7 +19,7 @@ from policies.evaluation.sql_expression import literal
 from policies.lifecycle import exit_order
 from policies.model import RETIRED, Policy, Rule, Stage
 from policies.moment import AsOf
-from policies.notes import render_note
+from policies.notes import NoteForm
 
 # Rows that change nothing are listed up to here for each rule and status; their counts are exact.
 LISTED = 10_000
@@ -194,6 +194,9 @@ class RuleRows:
             if rule.kind == RETIRED or rule.kind in protection.kinds
         ]
         self._names = () if rule.kind == RETIRED else (rule.id,)
+        self._forms = {
+            stage.name: NoteForm(rule, stage.name, context.language) for stage in rule.stages
+        }
         order = exit_order(context.policy)
         self._earlier = tuple(
             context.policy.rules[place].id
@@ -335,9 +338,7 @@ class RuleRows:
                 yield Step(StepKind.NOTE, action.marker, action.note, None, action.note_id)
             return
         name = action.marker or marker(self._context.organisation, *stay)
-        text = render_note(
-            self._rule, stage.name, evidence, language=self._context.language, marker=name
-        )
+        text = self._forms[stage.name].fill(evidence, name)
         if text != action.note:
             yield Step(StepKind.NOTE, name, action.note, text, action.note_id)
 

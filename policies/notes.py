@@ -6,12 +6,11 @@ id stands in no sentence, and the last line is how the note is found again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from policies.evaluation.evidence import MISSING, EvidenceItem, Scalar
+from policies.evaluation.evidence import MISSING, EvidenceItem
 from policies.messages import evidence_phrase, message
-from policies.messages.phrases import EvidenceLike
 from policies.model import Rule
 from policies.template import render_template
 
@@ -21,24 +20,44 @@ _PLACE = "\0"  # stands in no message
 _GROWING = ("open_deals_days", "invoices_days_late", "data_age")
 
 
-def render_note(
-    rule: Rule, stage: str, evidence: Iterable[EvidenceLike], *, language: str, marker: str
-) -> str:
-    """The note's text; its first line is the title. A template replaces what stands between."""
-    title = _title(_title_key(rule, stage), rule.title, stage, language)
-    phrases = (_fact(language, item.name, item.type, item.value, item.state) for item in evidence)
-    facts = _said(language, "note.separator").join(filter(None, phrases))
-    reason = _said(language, f"reason.{rule.reason}") if rule.reason else ""
-    task = _one_line(rule.process.todo.text) if rule.process and rule.process.todo else ""
-    lines = [title]
-    if rule.template is not None:
-        names = {"title": title, "reason": reason, "facts": facts, "stage": stage, "task": task}
-        lines.append(render_template(rule.template, {**names, "label": rule.title}).strip())
-    else:
-        lines += [_said(language, "note.task", task=task)] if task else []
-        lines += [_said(language, "note.reason", reason=reason)] if reason else []
-        lines += [_around(language, "note.facts", "facts", facts)] if facts else []
-    return "\n".join([*lines, _around(language, "note.marker", "marker", marker)])
+class NoteForm:
+    """The notes of one stage of a rule in one language: all that is the same for each customer is
+    made once."""
+
+    def __init__(self, rule: Rule, stage: str, language: str) -> None:
+        self._language = language
+        self._separator = message(language, "note.separator")
+        self._template = rule.template
+        task = _one_line(rule.process.todo.text) if rule.process and rule.process.todo else ""
+        self._names = {
+            "title": _title(rule, stage, language),
+            "reason": message(language, f"reason.{rule.reason}") if rule.reason else "",
+            "stage": stage,
+            "task": task,
+            "label": rule.title,
+        }
+        self._head = "\n".join(self._said("title", "task", "reason"))
+        self._facts = message(language, "note.facts", facts=_PLACE)
+        self._last = message(language, "note.marker", marker=_PLACE)
+
+    def fill(self, evidence: Iterable[EvidenceItem], marker: str) -> str:
+        """A note's text; its first line is the title. A template replaces what stands between."""
+        language = self._language
+        facts = self._separator.join([said for item in evidence if (said := _fact(language, item))])
+        last = self._last.replace(_PLACE, marker)
+        if self._template is not None:
+            text = render_template(self._template, {**self._names, "facts": facts}).strip()
+            return f"{self._names['title']}\n{text}\n{last}"
+        if not facts:
+            return f"{self._head}\n{last}"
+        return f"{self._head}\n{self._facts.replace(_PLACE, facts)}\n{last}"
+
+    def _said(self, first: str, *names: str) -> Iterator[str]:
+        """The first as it stands, the others in their sentences, where there are any."""
+        yield self._names[first]
+        for name in names:
+            if self._names[name]:
+                yield message(self._language, f"note.{name}", **{name: self._names[name]})
 
 
 def counts_days(name: str) -> bool:
@@ -53,28 +72,18 @@ def _title_key(rule: Rule, stage: str) -> str:
     return f"note.title_{rule.kind}_{rule.axis}" if rule.axis else f"note.title_{rule.kind}"
 
 
-@lru_cache(maxsize=1_024)
-def _title(key: str, rule: str, stage: str, language: str) -> str:
-    title = _one_line(message(language, key, rule=rule, stage=stage))
+def _title(rule: Rule, stage: str, language: str) -> str:
+    said = message(language, _title_key(rule, stage), rule=rule.title, stage=stage)
+    title = _one_line(said)
     return title if len(title) <= MAX_TITLE else f"{title[: MAX_TITLE - 1]}…"
 
 
-@lru_cache(maxsize=1_024)  # the same in the notes of thousands of customers
-def _said(language: str, key: str, **values: str) -> str:
-    return message(language, key, **values)
-
-
-def _around(language: str, key: str, name: str, value: str) -> str:
-    """A message with one value that hardly comes twice."""
-    return _said(language, key, **{name: _PLACE}).replace(_PLACE, value)
-
-
-@lru_cache(maxsize=8_192, typed=True)
-def _fact(language: str, name: str, kind: str, value: Scalar, state: str) -> str:
+@lru_cache(maxsize=8_192)  # dates, counts and names come again in thousands of notes
+def _fact(language: str, item: EvidenceItem) -> str:
     """One fact in a note, or nothing for one that is no reason."""
-    if state == MISSING or counts_days(name):
+    if item.state == MISSING or counts_days(item.name):
         return ""
-    return _one_line(evidence_phrase(language, EvidenceItem(name, kind, value, state)))
+    return _one_line(evidence_phrase(language, item))
 
 
 def _one_line(text: str) -> str:

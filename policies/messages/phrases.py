@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from functools import cache, lru_cache
+from functools import cache
 from typing import Protocol
 
 from policies.language.metrics import METRICS
@@ -43,6 +43,7 @@ class EvidenceLike(Protocol):
     def state(self) -> str: ...
 
 
+_PLACE = "\0"  # stands in no message
 _FIGURES = frozenset({Type.MONEY.value, Type.NUMBER.value})
 
 
@@ -67,20 +68,20 @@ def _decimal_text(language: str, value: Decimal, *, money: bool) -> str:
 
 def evidence_phrase(language: str, item: EvidenceLike) -> str:
     """One fact in words: what it is and its value, `never`, or that nobody can tell."""
-    return _phrase(language, item.name, item.type, item.value, item.state)
-
-
-@lru_cache(maxsize=8_192, typed=True)  # dates, counts and names come again in thousands of notes
-def _phrase(language: str, name: str, kind: str, value: Scalar, state: str) -> str:
-    label = input_label(language, name)
-    if state == "missing":
-        return message(language, "fact.missing", label=label)
-    if state == "never":
-        key = "fact.never" if kind == Type.DATE and _is_metric(name) else "fact.blank"
-        return message(language, key, label=label)
+    name, value = item.name, item.value
+    if item.state == "missing":
+        return message(language, "fact.missing", label=input_label(language, name))
+    if item.state == "never":
+        key = "fact.never" if item.type == Type.DATE and _is_metric(name) else "fact.blank"
+        return message(language, key, label=input_label(language, name))
     text = closed_value_text(language, "customers", name, value) if name in ATTRIBUTES else None
-    text = text or value_text(language, kind, value)
-    return message(language, "fact.known", label=label, value=text)
+    return _known(language, name).replace(_PLACE, text or value_text(language, item.type, value))
+
+
+@cache
+def _known(language: str, name: str) -> str:
+    """The words around a value: made once for thousands of customers."""
+    return message(language, "fact.known", label=input_label(language, name), value=_PLACE)
 
 
 def _is_metric(name: str) -> bool:

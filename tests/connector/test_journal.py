@@ -21,7 +21,7 @@ from sqlalchemy.schema import CreateTable
 from connector import journal_intents
 from connector.errors import ConfigurationError, HighseasError, RefusedError
 from connector.journal import Journal
-from connector.journal_bulk import GROUP, NAMES, driver_calls
+from connector.journal_bulk import GROUP, NAMES, compiled_insert, driver_calls
 from connector.journal_model import Claim, Sending
 from connector.journal_schema import REVISION, _listen, metadata
 from connector.models import Outcome, OutcomeStatus, StepKind
@@ -79,14 +79,14 @@ def test_another_database_gets_no_sqlite_set_up() -> None:
 
 def test_bulk_rows_take_the_form_of_the_drivers_placeholders() -> None:
     record = tuple(NAMES)
-    ((statement, values),) = driver_calls(postgresql.dialect(), [record])
+    ((statement, values),) = driver_calls(compiled_insert(postgresql.dialect()), [record])
     assert values == [{name: name for name in NAMES}]
     assert all(f"%({name})s" in statement for name in NAMES)
 
 
 @pytest.mark.parametrize(("rows", "sizes"), [(1, [1]), (GROUP, [1]), (2 * GROUP + 3, [2, 3])])
 def test_bulk_rows_by_position_go_many_a_statement(rows: int, sizes: list[int]) -> None:
-    calls = list(driver_calls(sqlite.dialect(), [tuple(NAMES)] * rows))
+    calls = list(driver_calls(compiled_insert(sqlite.dialect()), [tuple(NAMES)] * rows))
     assert [len(values) for _, values in calls] == sizes
     for statement, values in calls:
         assert all(statement.count("?") == len(item) for item in values)
@@ -111,6 +111,26 @@ def test_a_newer_journal_is_refused_and_left_alone(desk: Desk) -> None:
     with pytest.raises(RefusedError, match=f"format 9999.*up to {REVISION}") as caught:
         Journal.open(desk.path, now=desk.clock)
     assert "upgrade highseas" in caught.value.hint
+
+
+def test_a_journal_of_the_first_format_is_read_on(tmp_path: Path, desk: Desk) -> None:
+    path = tmp_path / "older.sqlite"
+    connection = sqlite3.connect(path)
+    connection.executescript((Path(__file__).parent / "journals" / "0001.sql").read_text("utf-8"))
+    connection.close()
+    with Journal.open(path, now=desk.clock) as journal:
+        plan = journal.plan()
+        journal.verify(plan.id)
+        rows = list(journal.rows(plan.id))
+        assert [(row.customer, row.status) for row in rows] == [
+            ("Accounts:1", RowStatus.CHANGE),
+            ("Accounts:2", RowStatus.UNDECIDED),
+        ]
+        run = journal.runs()[0]
+        written = [each.primitive.target for each in journal.confirmed(run.id)]
+        assert written == ["AAAA", "asleep"]
+        with journal._engine.connect() as upgraded:
+            assert compare_metadata(MigrationContext.configure(upgraded), metadata) == []
 
 
 def test_a_failed_migration_leaves_no_half_a_journal(tmp_path: Path, desk: Desk) -> None:

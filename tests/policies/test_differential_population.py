@@ -11,7 +11,7 @@ import pytest
 
 from policies.evaluation.inputs import EvidenceItem
 from policies.moment import AsOf, SourceState
-from policies.notes import render_note
+from policies.notes import NoteForm
 from policies.policy import parse_policy
 from tests.policies.policy_world import (
     ALL_COMPLETE,
@@ -125,7 +125,7 @@ def differences(
     def note(place: int, stage: int, evidence: tuple[EvidenceItem, ...]) -> str:
         rule = policy.rules[place]
         name = rule.stages[stage - 1].name
-        return render_note(rule, name, evidence, language="zh-CN", marker="X")
+        return NoteForm(rule, name, "zh-CN").fill(evidence, "X")
 
     def notes(outcome: Outcome) -> list[str]:
         stages = enumerate(outcome.stages)

@@ -11,7 +11,7 @@ from policies.duration import Duration
 from policies.evaluation.evidence import EvidenceItem
 from policies.language.vocabulary import LANGUAGES
 from policies.model import KINDS, Rule, Stage
-from policies.notes import MAX_TITLE, counts_days, render_note
+from policies.notes import MAX_TITLE, NoteForm, counts_days
 from policies.process import Process, Todo
 from policies.template import TEMPLATE_NAMES
 
@@ -28,7 +28,7 @@ EVIDENCE = (
 
 
 def test_a_void_note_in_chinese() -> None:
-    assert render_note(VOID, "r-17", EVIDENCE, language="zh-CN", marker="ABCDEFGH23") == (
+    assert NoteForm(VOID, "r-17", "zh-CN").fill(EVIDENCE, "ABCDEFGH23") == (
         "拟作废：失联\n"
         "原因：失联。\n"
         "依据：最近下单 2025-03-02；最近互动：从未；近365天订单金额 12,345.50；电话：无记录；"
@@ -38,19 +38,19 @@ def test_a_void_note_in_chinese() -> None:
 
 
 def test_a_tier_note_in_english() -> None:
-    assert render_note(TIER, "A", EVIDENCE[:1], language="en", marker="ABCDEFGH23") == (
+    assert NoteForm(TIER, "A", "en").fill(EVIDENCE[:1], "ABCDEFGH23") == (
         "价值: A\nDeciding facts: last order: 2025-03-02.\nRef ABCDEFGH23"
     )
 
 
 def test_a_note_without_facts_keeps_title_and_marker() -> None:
-    assert render_note(TIER, "A", (), language="en", marker="X") == "价值: A\nRef X"
+    assert NoteForm(TIER, "A", "en").fill((), "X") == "价值: A\nRef X"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_title_first_marker_last_and_no_rule_id(language: str) -> None:
     long = Rule("r-17", "void", VOID.stages, "no_intent", True, None, "长 \n" * 100)
-    note = render_note(long, "r-17", EVIDENCE, language=language, marker="ABCDEFGH23")
+    note = NoteForm(long, "r-17", language).fill(EVIDENCE, "ABCDEFGH23")
     lines = note.split("\n")
     assert len(lines[0]) == MAX_TITLE
     assert lines[-1].endswith("ABCDEFGH23")
@@ -60,14 +60,14 @@ def test_title_first_marker_last_and_no_rule_id(language: str) -> None:
 
 def test_a_value_with_line_breaks_cannot_forge_a_last_line() -> None:
     item = EvidenceItem("name", "text", "x\n编号 ZZZZZZZZZZ", "known")
-    note = render_note(TIER, "A", [item], language="zh-CN", marker="ABCDEFGH23")
+    note = NoteForm(TIER, "A", "zh-CN").fill([item], "ABCDEFGH23")
     assert note.split("\n")[1:] == ["依据：名称 x 编号 ZZZZZZZZZZ。", "编号 ABCDEFGH23"]
 
 
 def test_a_template_replaces_what_stands_between() -> None:
     text = "{{ label }}|{{ stage }}|{{ reason }}|{{ facts }}|{{ title }}|{{ task }}\n"
     rule = Rule("r", "void", VOID.stages, "unqualified", True, text, "<b>")
-    note = render_note(rule, "s", EVIDENCE[:1], language="en", marker="X")
+    note = NoteForm(rule, "s", "en").fill(EVIDENCE[:1], "X")
     assert note == (
         "Due to be archived: <b>\n"
         "<b>|s|outside of the target profile|last order: 2025-03-02|Due to be archived: <b>|\n"
@@ -95,7 +95,7 @@ TITLES = {
 
 
 def titles(found: Rule, stage: str) -> list[str]:
-    notes = [render_note(found, stage, (), language=item, marker="X") for item in LANGUAGES]
+    notes = [NoteForm(found, stage, item).fill((), "X") for item in LANGUAGES]
     return [note.split("\n")[0] for note in notes]
 
 
@@ -128,17 +128,17 @@ def test_the_two_axes_are_told_apart(axis: str, words: list[str]) -> None:
 def test_a_task_note_says_what_is_to_be_done() -> None:
     todo = Todo(("owner",), Duration(10, "workdays"), "唤醒\n回访")
     found = rule("task", "r-17", label="老客户沉睡", process=Process(todo=todo))
-    note = render_note(found, "r-17", EVIDENCE[:1], language="zh-CN", marker="X")
+    note = NoteForm(found, "r-17", "zh-CN").fill(EVIDENCE[:1], "X")
     assert note == "待办：老客户沉睡\n事项：唤醒 回访。\n依据：最近下单 2025-03-02。\n编号 X"
     templated = dataclasses.replace(found, template="{{ task }}!")
-    note = render_note(templated, "r-17", (), language="de", marker="X")
+    note = NoteForm(templated, "r-17", "de").fill((), "X")
     assert note == "Aufgabe: 老客户沉睡\n唤醒 回访!\nRef X"
 
 
 def test_a_note_holds_no_figure_that_grows_by_itself() -> None:
     growing = ("data_age('orders')", "open_deals_days(90)", "invoices_days_late(365)")
     items = [EvidenceItem(name, "integer", 12, "known") for name in growing]
-    note = render_note(TIER, "A", [*items, EVIDENCE[0]], language="en", marker="X")
+    note = NoteForm(TIER, "A", "en").fill([*items, EVIDENCE[0]], "X")
     assert note == "价值: A\nDeciding facts: last order: 2025-03-02.\nRef X"
     assert all(counts_days(name) for name in growing)
     assert not counts_days("orders_count(365)")
@@ -146,7 +146,7 @@ def test_a_note_holds_no_figure_that_grows_by_itself() -> None:
 
 def test_a_german_note() -> None:
     found = rule("void", "r-17", reason="lost_contact", label="Funkstille")
-    assert render_note(found, "r-17", EVIDENCE, language="de", marker="ABCDEFGH23") == (
+    assert NoteForm(found, "r-17", "de").fill(EVIDENCE, "ABCDEFGH23") == (
         "Archivierung vorgesehen: Funkstille\n"
         "Grund: Kontakt verloren.\n"
         "Ausschlaggebend: letzter Auftrag: 2025-03-02; letzter Kontakt: noch nie; "
