@@ -9,14 +9,18 @@ from typing import NamedTuple
 
 from policies.calendar import Calendar
 from policies.lifecycle import EXITS
-from policies.model import Limits
+from policies.model import Limits, OwnerLimit
 
 # Below this many customers a share says little: three of twenty are not a runaway rule.
 SHARE_FLOOR = 100
 
 
+# Stands before a cap that several rules exceed together.
+TOGETHER = "*: "
+
+
 def tripped_cap(limits: Limits, rule: str, kind: str, moving: int, customers: int) -> str:
-    """The cap that is exceeded, in one phrase with its numbers; empty if none.
+    """The cap that a rule exceeds by itself, in one phrase with its numbers; empty if none.
 
     `moving` customers enter, leave or change their stage of the rule. The limits of the whole
     policy hold for each rule but those of kind `tier`: a tier relabels, and is capped only where
@@ -28,6 +32,17 @@ def tripped_cap(limits: Limits, rule: str, kind: str, moving: int, customers: in
     if kind != "tier":
         count = limits.count if count is None else count
         share = limits.share if share is None else share
+    return _exceeded(count, share, moving, customers)
+
+
+def tripped_total(limits: Limits, moving: int, customers: int) -> str:
+    """The cap of the whole policy, if it is exceeded by the customers who move in any rule of
+    those without a limit of their own; empty if it is not."""
+    phrase = _exceeded(limits.count, limits.share, moving, customers)
+    return phrase and TOGETHER + phrase
+
+
+def _exceeded(count: int | None, share: Decimal | None, moving: int, customers: int) -> str:
     if count is not None and moving > count:
         return f"{moving} > {count}"
     if share is not None and customers >= SHARE_FLOOR and moving > share * customers:
@@ -40,7 +55,7 @@ PERIOD_DAYS = {"day": 1, "week": 7, "month": 30}
 
 
 class OwnerCount(NamedTuple):
-    """How many customers of one owner move in a rule, of how many that the owner has."""
+    """How many customers of one owner move, of how many that the owner has."""
 
     owner: str
     moving: int
@@ -48,12 +63,21 @@ class OwnerCount(NamedTuple):
 
 
 def tripped_owner_cap(limits: Limits, kind: str, owners: Iterable[OwnerCount]) -> str:
-    """The owner whose cap is exceeded most, in one phrase with its numbers; empty if none.
+    """The owner whose cap a rule exceeds most, in one phrase with its numbers; empty if none.
 
     A share lets at least one customer move. Tiers relabel, and are not capped by owner.
     """
-    own = limits.owner
-    if own is None or kind == "tier":
+    return "" if kind == "tier" else _exceeded_owner(limits.owner, owners)
+
+
+def tripped_owner_total(limits: Limits, owners: Iterable[OwnerCount]) -> str:
+    """The same of the customers who move in any of several rules."""
+    phrase = _exceeded_owner(limits.owner, owners)
+    return phrase and TOGETHER + phrase
+
+
+def _exceeded_owner(own: OwnerLimit | None, owners: Iterable[OwnerCount]) -> str:
+    if own is None:
         return ""
     for owner, moving, customers in sorted(owners, key=lambda item: (-item.moving, item.owner)):
         if own.count is not None and moving > own.count:

@@ -28,7 +28,7 @@ __all__ = [
     "encode_row",
 ]
 
-PLAN_FORMAT = 2
+PLAN_FORMAT = 3
 
 _LONGEST_DAY = timedelta(hours=26)
 
@@ -86,8 +86,9 @@ class PlanRow(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class RuleCount(msgspec.Struct, frozen=True):
-    """How one rule came out over all customers; `tripped` is the cap's own sentence, or empty;
-    `paused` says why nobody is acted upon on this day, or is empty.
+    """How one rule came out over all customers; `tripped` is the cap that is exceeded, as
+    `connector.guard` phrases it, or empty; `paused` says why nobody is acted upon on this day, or
+    is empty.
 
     The rows of a rule that tripped or is paused stay in the plan and are not applied.
     """

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from connector.apply import ApplyReport
+from connector.guard import TOGETHER
 from connector.journal_model import Run
 from connector.models import Primitive, PrimitiveKind
 from connector.plan_model import Plan, PlanRow, RowStatus
@@ -68,17 +69,18 @@ def plan_lines(
     day = datetime.fromisoformat(header.as_of).astimezone(ZoneInfo(voice.zone)).date()
     title = "plan.undo_title" if header.kind == "undo" else "plan.title"
     customers = header.customers
+    held_back = _held_back(plan, language)
     lines = [
         message(language, title, plan=plan.id, day=day, customers=customers, run=header.source_run),
         "",
         *_counts(plan, language),
-        *_held_back(plan, language),
+        *held_back,
         *_examples(shown.examples, language),
         "",
     ]
     untold = promise_lines(unkept, language)
     if plan.changes == 0:
-        return [*lines, *untold, message(language, "plan.none")]
+        return [*lines, *untold, *([] if held_back else [message(language, "plan.none")])]
     figures = {
         "primitives": plan.primitives,
         "calls": plan.calls,
@@ -145,6 +147,9 @@ def _held_back(plan: Plan, language: str) -> list[str]:
 
 def _cap(phrase: str, language: str) -> str:
     """The phrase with its figures as the language writes them; the owner's id stays as it is."""
+    if phrase.startswith(TOGETHER):
+        cap = _cap(phrase.removeprefix(TOGETHER), language)
+        return message(language, "plan.together", cap=cap)
     owner, colon, figures = phrase.rpartition(": ")
     shown = _FIGURE.sub(lambda found: grouped(language, f"{Decimal(found[0]):,f}"), figures)
     return f"{owner}{colon}{shown}"

@@ -3,7 +3,14 @@ from decimal import Decimal
 
 import pytest
 
-from connector.guard import OwnerCount, pause, tripped_cap, tripped_owner_cap
+from connector.guard import (
+    OwnerCount,
+    pause,
+    tripped_cap,
+    tripped_owner_cap,
+    tripped_owner_total,
+    tripped_total,
+)
 from policies.calendar import Calendar, read_freeze
 from policies.lifecycle import EXITS
 from policies.model import KINDS, RETIRED, Limit, Limits, OwnerLimit
@@ -37,6 +44,29 @@ def test_a_cap_trips_just_above_its_limit(
     limits: Limits, kind: str, entering: int, customers: int, phrase: str
 ) -> None:
     assert tripped_cap(limits, "r", kind, entering, customers) == phrase
+
+
+@pytest.mark.parametrize(
+    ("limits", "moving", "phrase"),
+    [
+        (Limits(), 1_000, ""),
+        (Limits(count=10), 10, ""),
+        (Limits(count=10), 11, "*: 11 > 10"),
+        (Limits(share=Decimal("0.05")), 51, "*: 51 > 5% * 1000"),
+        (Limits(rules={"r": Limit(count=1)}), 11, ""),
+    ],
+)
+def test_the_total_of_all_rules_trips_just_above_its_limit(
+    limits: Limits, moving: int, phrase: str
+) -> None:
+    assert tripped_total(limits, moving, 1_000) == phrase
+
+
+def test_the_total_of_an_owner_trips_just_above_its_limit() -> None:
+    limits = Limits(owner=OwnerLimit(count=5))
+    assert tripped_owner_total(limits, [OwnerCount("a", 5, 9)]) == ""
+    assert tripped_owner_total(limits, [OwnerCount("a", 6, 9)]) == "*: a: 6 > 5"
+    assert tripped_owner_total(Limits(), [OwnerCount("a", 6, 9)]) == ""
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,11 @@ import pytest
 
 from connector.journal import BROKEN_OFF, RUNNING
 from connector.journal_model import Run
-from connector.summary import init_lines, runs_lines, stop_lines
+from connector.plan_model import Plan, PlanHeader
+from connector.ports import Capabilities
+from connector.summary import Voice, init_lines, plan_lines, preview, runs_lines, stop_lines
 from policies.messages import language_names, message
+from tests.connector.journal_world import rule_count
 
 each_language = pytest.mark.parametrize("language", language_names())
 
@@ -41,3 +44,32 @@ def test_a_new_workspace_says_what_was_written_and_what_comes_next() -> None:
 def test_who_is_asked_to_stop_is_named() -> None:
     assert stop_lines(": plan (process 7)", "de") == ["um Halt gebeten: plan (process 7)"]
     assert stop_lines("", "zh-CN") == ["这里没有正在运行的任务"]
+
+
+@pytest.mark.parametrize(
+    ("language", "cap", "line"),
+    [
+        ("en", "1200 > 5% * 20000", "quiet: over the cap, stopped (1,200 > 5% * 20,000)"),
+        (
+            "en",
+            "*: u1: 1200 > 5",
+            "quiet: over the cap, stopped (u1: 1,200 > 5, all rules together)",
+        ),
+        ("zh-CN", "*: u1: 6 > 5", "quiet：超出上限，已暂停（各规则合计 u1: 6 > 5）"),
+        (
+            "de",
+            "*: 1200 > 5",
+            "quiet: über der Obergrenze, angehalten (1.200 > 5, alle Regeln zusammen)",
+        ),
+    ],
+)
+def test_a_cap_is_told_with_its_figures_and_whose_it_is(language: str, cap: str, line: str) -> None:
+    header = PlanHeader(
+        "o", "2026-01-01T00:00:00+00:00", "", 10, (rule_count("quiet", tripped=cap),), "en"
+    )
+    created = datetime(2026, 1, 1, tzinfo=UTC)
+    plan = Plan("p0001-aaaaaa", "a" * 64, created, header, 0, 0, 0, 0)
+    voice = Voice(language, "Asia/Shanghai", "highseas")
+    lines = plan_lines(plan, preview(()), voice, Capabilities({}, 100, 0))
+    assert line in lines
+    assert message(language, "plan.none") not in lines

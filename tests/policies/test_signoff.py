@@ -164,8 +164,8 @@ def test_the_chinese_statement_says_it_in_whole_sentences(policy: Policy) -> Non
         "- 以下期间不处理客户：春节前 5 天至后 7 天；季末前 5 天至当天；2026-12-24 至 2027-01-06。",
         "- 汇率：1 EUR = 7.8 CNY（自 2026-01-01 起）。",
         "- 同一集团成员的应收单、订单合并计算。",
-        "- 每次最多变更 **3**% 的客户。",
-        "- 每位负责人每周最多变更 **5** 个客户，且不超过 **5**% 的客户。",
+        "- 每次最多变更 **3**% 的客户，各规则合并计算；",
+        "- 每位负责人每周最多变更 **5** 个客户，且不超过 **5**% 的客户，各规则合并计算，",
         "- 规则“失联”：每次最多变更 **20** 个客户。",
         "- 首次运行时分批处理：每位负责人每周 **50** 个客户，时间最早的优先。",
         "## 如何提出异议",
@@ -181,13 +181,13 @@ def test_the_english_and_german_statements_say_the_same(policy: Policy) -> None:
         "the day its owner took over is less than **30** days ago. Not touched by: shared pool.",
         'class of "分层" is "A"',
         "People carry out".lower(),
-        "- One run changes at most **3** % of the customers.",
+        "- One run changes at most **3** % of the customers, all rules together.",
     ):
         assert fragment in english
     for fragment in (
         "Übernahme durch den Betreuer vor weniger als **30** Tagen.",
         "- Wartezeit: **7** Arbeitstage ab Zustellung der Nachricht.",
-        "- Ein Lauf ändert höchstens **3** % der Kunden.",
+        "- Ein Lauf ändert höchstens **3** % der Kunden, alle Regeln zusammen.",
         "1 EUR = 7,8 CNY (ab 2026-01-01)",
     ):
         assert fragment in german
