@@ -26,10 +26,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import duckdb  # noqa: E402
-import evaluate_by_hand as by_hand  # noqa: E402
-from evaluate_meter import Figures, Meter, peak_mb  # noqa: E402
-from evaluate_world import (  # noqa: E402
+import duckdb
+import evaluate_by_hand as by_hand
+from evaluate_meter import Figures, Meter, peak_mb
+from evaluate_world import (
     AS_OF,
     RULES_PER_BLOCK,
     STANDING,
@@ -39,20 +39,20 @@ from evaluate_world import (  # noqa: E402
     thresholds,
 )
 
-from adapters.zoho.batches import lower  # noqa: E402
-from connector.journal import Journal  # noqa: E402
-from connector.plan_model import Plan, PlanHeader  # noqa: E402
-from connector.plan_rows import (  # noqa: E402
+from adapters.zoho.batches import lower
+from connector.journal import Journal
+from connector.plan_model import Plan, PlanHeader
+from connector.plan_rows import (
     PlanContext,
     RuleRows,
     gather_actions,
     rule_batches,
     show_customers,
 )
-from connector.warehouse import Warehouse  # noqa: E402
-from policies.evaluation.compile_sql import CompiledEvaluation  # noqa: E402
-from policies.lifecycle import action_statements  # noqa: E402
-from policies.model import Policy  # noqa: E402
+from connector.warehouse import Warehouse
+from policies.evaluation.compile_sql import CompiledEvaluation
+from policies.lifecycle import action_statements
+from policies.model import Policy
 
 REPEATS = 3
 STORE_TURNS = 7  # a difference of two figures: each must have met a quiet moment

@@ -31,12 +31,12 @@ import urllib3
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from adapters.calls import Call, ErrorTable, Reading  # noqa: E402
-from adapters.http import HttpClient, HttpSettings  # noqa: E402
-from connector.ports import Page, PullRequest  # noqa: E402
-from connector.pull import pull  # noqa: E402
-from connector.warehouse import Warehouse  # noqa: E402
-from connector.workspace import Workspace, WorkspaceFile  # noqa: E402
+from adapters.calls import Call, ErrorTable, Reading
+from adapters.http import HttpClient, HttpSettings
+from connector.ports import Page, PullRequest
+from connector.pull import pull
+from connector.warehouse import Warehouse
+from connector.workspace import Workspace, WorkspaceFile
 
 PAGE_ROWS = 200
 LATENCY_SECONDS = 0.05

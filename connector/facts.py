@@ -118,9 +118,8 @@ class FactsBuild:
     def _customers(self) -> None:
         if not self.customers_changed:
             return
-        self._delete(
-            "customers", self._scope("customers", "object", "id"), self._whole("customers")
-        )
+        scope = self._scope("customers", "object", "id")
+        self._delete("customers", scope, whole=self._whole("customers"))
         for source in self._mapping.file.customers:
             self._insert("customers", source, customers_select(self._mapping, source, self._seen))
 
@@ -200,7 +199,7 @@ class FactsBuild:
         names = self._mapping.objects_of(table)
         return all(self._slices.get(name) is Slice.ALL for name in names)
 
-    def _delete(self, table: str, condition: str, whole: bool) -> None:  # noqa: FBT001
+    def _delete(self, table: str, condition: str, *, whole: bool) -> None:
         where = "" if whole else f" WHERE {condition}"
         self._connection.execute(f"DELETE FROM {table}{where}")
 

@@ -64,7 +64,9 @@ class RuleReader:
         items = self.draft.pools
         found = []
         for number, (name, item) in enumerate(items.items(), start=1):
-            when = self._else(item.place.at("when"), item.value.when, number == len(items), "pool")
+            when = self._else(
+                item.place.at("when"), item.value.when, last=number == len(items), what="pool"
+            )
             unclaimed = self._unclaimed(name, item.place, item.value)
             found.append(Pool(name, when, unclaimed, item.value.label or ""))
         return tuple(found)
@@ -94,7 +96,7 @@ class RuleReader:
                 yield self._rule(name, place, shape, pools)
 
     def _rule(self, name: str, place: Place, shape: ProcessShape, pools: tuple[Pool, ...]) -> Rule:
-        kind = kind_of(shape)  # type: ignore[arg-type]
+        kind = kind_of(shape)
         if kind in VERBS and shape.mark.tag is None and shape.mark.status is None:
             there = place.at("mark") if "mark" in shape.model_fields_set else place
             self.ledger.add(there, f"a {kind} rule marks the customer", "give a tag or a status")
@@ -126,18 +128,18 @@ class RuleReader:
             fields = self._fields(there.at("mark", "field"), band.mark)
             when = None
             if band.when.strip() == "else":
-                self._check_last(there.at("when"), number == len(shape.bands) - 1, "band")
+                self._check_last(there.at("when"), last=number == len(shape.bands) - 1, what="band")
             elif number < len(built):
                 when = self._read(there.at("when"), band.when, built[number])
             yield Stage(band.name, band.mark.tag, band.mark.status, when, fields)
 
-    def _else(self, place: Place, text: str, last: bool, what: str) -> Expression | None:  # noqa: FBT001
+    def _else(self, place: Place, text: str, *, last: bool, what: str) -> Expression | None:
         if text.strip() == "else":
-            self._check_last(place, last, what)
+            self._check_last(place, last=last, what=what)
             return None
         return self._condition(place, text)
 
-    def _check_last(self, place: Place, last: bool, what: str) -> None:  # noqa: FBT001
+    def _check_last(self, place: Place, *, last: bool, what: str) -> None:
         if not last:
             self.ledger.add(place, f"only the last {what} can be 'else'")
 

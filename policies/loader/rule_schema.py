@@ -254,7 +254,7 @@ RuleItem = Annotated[
 ]
 
 
-def kind_of(rule: AnyRule | OffRuleShape) -> Kind:
+def kind_of(rule: AnyRule | OffRuleShape | ProcessShape) -> Kind:
     """The kind that a rule begins with."""
     return next(kind for kind in KINDS if getattr(rule, kind, None) is not None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from flask import Flask, Response, request
@@ -110,7 +111,7 @@ class Noting:
 
     def _delete(self, ids: Sequence[str]) -> Response:
         with self._store.database.writing():
-            results = [_row(lambda one=one: self._remove(one)) for one in ids]  # type: ignore[misc]
+            results = [_row(partial(self._remove, one)) for one in ids]
         failed = self._service.quirks.all_failed_status
         return reply({"data": results}, rows_status(results, 200, failed))
 

@@ -56,9 +56,9 @@ class Writing:
             if limit is not None and self._service.quirks.conditional_many == "all":
                 self._refuse_stale(kind, rows, limit)
             results = [self._row(kind, row, n, limit) for n, row in enumerate(rows)]
-        failed = self._service.quirks.all_failed_status
+        failed: int = self._service.quirks.all_failed_status
         if all(row["code"] == "ALREADY_MODIFIED" for row in results):
-            failed = 412  # type: ignore[assignment]
+            failed = 412
         return reply({"data": results}, rows_status(results, 200, failed))
 
     def _refuse_stale(self, kind: Module, rows: Any, limit: int) -> None:
