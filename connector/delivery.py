@@ -5,20 +5,20 @@ Memory is that of one window. Which plan may be written at all is `apply`'s busi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count, islice
 
 import msgspec
 
-from connector.cost import WINDOW_ROWS
 from connector.drift import difference, read_requests
 from connector.errors import Interrupted
 from connector.journal import Journal
 from connector.journal_model import Claim, IntentState, OpenBatch, Sending
 from connector.models import Outcome, OutcomeStatus, Primitive, Ref
-from connector.plan_model import Plan, PlanRow, RowStatus
+from connector.plan_model import Plan, PlanRow
+from connector.plan_walk import windows, writable_rows
 from connector.ports import Adapter, Batch, Capabilities, RecordState
 from connector.settle import Time, settle_batch
 from policies.messages import message
@@ -79,17 +79,11 @@ class Delivery:
         for number in count(1):
             confirmed = self.done
             self._has_absent = False
-            rows = self._rows()
-            while window := list(islice(rows, WINDOW_ROWS)):
+            rows = islice(writable_rows(self._journal, self._order.plan), self._order.first)
+            for window in windows(rows):
                 self._deliver_window(window)
             if not self._has_absent or (number >= _PASSES and self.done == confirmed):
                 return
-
-    def _rows(self) -> Iterator[PlanRow]:
-        plan = self._order.plan
-        changes = self._journal.rows(plan.id, status=RowStatus.CHANGE)
-        wanted = (row for row in changes if row.rule not in plan.header.held_back)
-        return islice(wanted, self._order.first)
 
     def _deliver_window(self, rows: list[PlanRow]) -> None:
         plan_id = self._order.plan.id

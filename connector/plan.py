@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import duckdb
 
-from connector.cost import plan_cost
+from connector.cost import store_cost
 from connector.engine import evaluate
 from connector.guard import PERIOD_DAYS
 from connector.journal import Journal
@@ -58,9 +58,7 @@ def build_plan(
             overrides=tuple(f"{name}={value}" for name, value in overrides.items()),
         )
         plan = journal.store_plan(header, _rows(context, compiled, written, connection))
-    calls, cost = plan_cost(context.adapter, journal, plan)
-    journal.set_plan_cost(plan.id, calls, cost)
-    return journal.plan(plan.id)
+    return store_cost(context.adapter, journal, plan)
 
 
 def _period_start(context: PlanContext) -> datetime | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from connector.plan_model import Fingerprint, PlanHeader, PlanRow, RowStatus, encode_row
+from connector.plan_model import Fingerprint, PlanHeader, PlanRow, encode_row
 
 
 @dataclass(slots=True)
@@ -25,12 +25,11 @@ class PlanEncoding:
 
     def records(self, rows: Iterable[PlanRow]) -> Iterator[tuple[Any, ...]]:
         """Rows of the table, their values in the order of its columns."""
-        held_back = self.header.held_back
         for row in rows:
             if row.seq <= self.last:
                 raise ValueError(f"plan rows out of order: {row.seq} after {self.last}")
             self.last = row.seq
-            if row.status is RowStatus.CHANGE and row.rule not in held_back:
+            if self.header.writes(row):
                 self.changes += 1
                 self.primitives += len(row.primitives)
             body = encode_row(row)

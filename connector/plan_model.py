@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 
 import msgspec
 
@@ -106,7 +107,7 @@ class RuleCount(msgspec.Struct, frozen=True):
     paused: str = ""
 
 
-class PlanHeader(msgspec.Struct, frozen=True):
+class PlanHeader(msgspec.Struct, frozen=True, dict=True):
     """What a plan means, apart from its rows. `as_of` is ISO 8601 in UTC. For an undo plan
     `source_run` is the run it takes back, and `policy_hash` is empty. `overrides`: params of the
     policy that had another value for this plan, as NAME=VALUE; it is not applied."""
@@ -127,10 +128,14 @@ class PlanHeader(msgspec.Struct, frozen=True):
         """The rules whose cap tripped: their rows are shown and not applied."""
         return frozenset(count.rule for count in self.rules if count.tripped)
 
-    @property
+    @cached_property
     def held_back(self) -> frozenset[str]:
         """The rules whose rows are shown and not applied: tripped, or paused for the day."""
         return frozenset(count.rule for count in self.rules if count.tripped or count.paused)
+
+    def writes(self, row: PlanRow) -> bool:
+        """Whether applying the plan writes this row of it."""
+        return row.status is RowStatus.CHANGE and row.rule not in self.held_back
 
 
 class Plan(msgspec.Struct, frozen=True):

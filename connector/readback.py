@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 
-from connector.cost import WINDOW_ROWS
 from connector.drift import live_value, read_requests, subject
 from connector.journal import Journal
 from connector.journal_model import Stopped
 from connector.models import OutcomeStatus, Primitive
-from connector.plan_model import Plan, PlanRow, RowStatus
+from connector.plan_model import Plan, PlanRow
+from connector.plan_walk import windows, writable_rows
 from connector.ports import Adapter
 
 NOT_RESTORED = "not_restored"
@@ -19,8 +18,7 @@ NOT_RESTORED = "not_restored"
 def read_back(journal: Journal, adapter: Adapter, plan: Plan) -> Iterator[Stopped]:
     """Name each confirmed write of a plan that the CRM does not show."""
     read_batch = adapter.describe().capabilities.read_batch
-    rows = journal.rows(plan.id, status=RowStatus.CHANGE)
-    while window := list(islice(rows, WINDOW_ROWS)):
+    for window in windows(writable_rows(journal, plan)):
         states = journal.intent_states(plan.id, window[0].seq, window[-1].seq)
         done = {
             primitive.key: (row, primitive)

@@ -9,7 +9,7 @@ from itertools import count, groupby
 
 import msgspec
 
-from connector.cost import plan_cost
+from connector.cost import store_cost
 from connector.errors import RefusedError
 from connector.journal import Journal
 from connector.journal_model import Confirmed
@@ -44,9 +44,7 @@ def plan_undo(
         format=PLAN_FORMAT,
     )
     plan = journal.store_plan(header, undo_rows(journal, run.id, capabilities))
-    calls, cost = plan_cost(adapter, journal, plan)
-    journal.set_plan_cost(plan.id, calls, cost)
-    return journal.plan(plan.id)
+    return store_cost(adapter, journal, plan)
 
 
 def undo_rows(journal: Journal, run_id: str, capabilities: Capabilities) -> Iterator[PlanRow]:

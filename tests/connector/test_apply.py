@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from adapters.memory import MemoryAdapter
 from adapters.memory_crm import Fault
 from adapters.memory_profile import KINTO_LIKE, PLAIN, Profile
-from connector.cost import WINDOW_ROWS
 from connector.errors import Interrupted, RefusedError, UnavailableError
 from connector.models import Outcome, OutcomeStatus, PrimitiveKind, Ref, Step
 from connector.plan_model import Plan, PlanRow, RowStatus
+from connector.plan_walk import WINDOW_ROWS
 from connector.ports import Batch, NoteLookup, ReadRequest, RecordState, WriteLimit
 from tests.connector.journal_world import Desk, field, note, owner, rule_count, tag
 
