@@ -57,7 +57,7 @@ def _refused(desk: Desk, plan: Plan, match: str, **conditions: Any) -> None:
 
 
 def test_a_plan_of_another_format_is_refused(desk: Desk) -> None:
-    _refused(desk, _one_change(desk, format=0), "format 0, this highseas applies 2")
+    _refused(desk, _one_change(desk, format=0), "format 0, this highseas applies 3")
 
 
 def test_a_plan_that_is_too_old_is_refused_with_both_ages(desk: Desk) -> None:
