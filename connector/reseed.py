@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import duckdb
@@ -86,10 +87,11 @@ def _recognised(
 ) -> Iterator[tuple[FoundNote, Rule, int]]:
     """Notes whose marker is that of some stay of their customer in some rule."""
     for note in found:
-        for rule in context.policy.rules:
-            for number in range(1, EPISODES_TRIED + 1):
-                if marker(context.organisation, note.customer, rule.id, number) == note.marker:
-                    yield note, rule, number
+        stays = product(range(1, EPISODES_TRIED + 1), context.policy.rules)  # first stays first
+        for number, rule in stays:
+            if marker(context.organisation, note.customer, rule.id, number) == note.marker:
+                yield note, rule, number
+                break
 
 
 def _latest(
