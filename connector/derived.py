@@ -11,7 +11,7 @@ from connector.facts import FactsBuild, leaving
 from connector.incoming import MISSING
 from connector.mapping import CompiledMapping
 from connector.needs import BURST, EMAIL_VALID, MASS, PHONE_VALID, Needs
-from connector.warehouse import get_meta, set_meta
+from connector.warehouse_tables import get_meta, set_meta
 
 _CONTACTS = frozenset({PHONE_VALID, EMAIL_VALID})
 _FLAGS = frozenset({MASS, BURST})

@@ -26,6 +26,7 @@ from connector.mapping_sql import (
     where_sql,
 )
 from connector.row_shape import identifier, literal
+from connector.warehouse_tables import table_names
 
 
 class Slice(Enum):
@@ -67,6 +68,7 @@ class FactsBuild:
         self._slices = slices
         self._watched = watched
         self._regrouped = False
+        self._there = table_names(connection, "staged")
         self.scopes: dict[str, str] = {}
         own = [slices.get(name, Slice.NONE) for name in mapping.customer_objects]
         self.customers_changed = any(kind is not Slice.NONE for kind in own)
@@ -129,7 +131,9 @@ class FactsBuild:
         if not sources or not self.customers_changed:
             return False
         selects = [
-            alias_select(self._mapping, source) for source in sources if self._exists(source.object)
+            alias_select(self._mapping, source)
+            for source in sources
+            if source.object in self._there
         ]
         if not selects:
             return False
@@ -152,7 +156,7 @@ class FactsBuild:
 
     def _groups(self) -> None:
         sources = [source for source in self._mapping.file.customers if source.group_key]
-        found = [source for source in sources if self._exists(source.object)]
+        found = [source for source in sources if source.object in self._there]
         if found and self.customers_changed:
             regroup(self._connection, found)
             self._regrouped = True
@@ -162,7 +166,7 @@ class FactsBuild:
             return
         self._connection.execute("DELETE FROM people")
         for source in self._mapping.file.people:
-            if self._exists(source.object):
+            if source.object in self._there:
                 self._connection.execute(
                     f"INSERT INTO people BY NAME {people_select(self._mapping, source)}"
                 )
@@ -213,15 +217,7 @@ class FactsBuild:
 
     def _needed_exist(self, source: Source) -> bool:
         through = getattr(source, "through", None)
-        return self._exists(source.object) and (through is None or self._exists(through.object))
-
-    def _exists(self, name: str) -> bool:
-        row = self._connection.execute(
-            "SELECT 1 FROM duckdb_tables() WHERE database_name = 'warehouse' "
-            "AND schema_name = 'staged' AND table_name = ?",
-            [name],
-        ).fetchone()
-        return row is not None
+        return source.object in self._there and (through is None or through.object in self._there)
 
     def _doubts(self, name: str, kind: Slice) -> None:
         """Collect what could not be read. Rows that the CRM sent anew are looked at anew."""

@@ -116,7 +116,7 @@ def policy_needs(policy: Policy, workspace: Workspace) -> Needs:
 
 def refuse_lacking(policy: Policy, workspace: Workspace, warehouse: Warehouse) -> None:
     """Refuse to decide from a copy that was staged before the policy asked for something."""
-    lacking = warehouse.lacks(policy_needs(policy, workspace)) if warehouse.exists() else None
+    lacking = warehouse.lacks(policy_needs(policy, workspace))
     if lacking:
         message = f"the staged copy lacks what the policy asks for: {', '.join(sorted(lacking))}"
         raise ConfigurationError(message, "run `highseas pull`, then the same command again")

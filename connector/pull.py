@@ -21,7 +21,8 @@ from connector.row_shape import Reject, RowCheck
 from connector.shrink import ShrunkenPullError
 from connector.spool import Spool, Walk
 from connector.staging import Loading, Staged, has_paths, stage
-from connector.warehouse import Pulled, Warehouse
+from connector.warehouse import Warehouse
+from connector.warehouse_tables import Pulled
 from connector.workspace import Workspace
 from policies.messages import message
 

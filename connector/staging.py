@@ -22,7 +22,8 @@ from connector.needs import NO_NEEDS, Needs
 from connector.row_shape import Reject, literal
 from connector.shrink import Guard
 from connector.spool import Walk
-from connector.warehouse import Pulled, Warehouse, get_meta, set_meta
+from connector.warehouse import Warehouse
+from connector.warehouse_tables import Pulled, get_meta, get_pulls, set_meta, table_names
 from connector.written import forget_overtaken, lay_over
 
 
@@ -104,7 +105,8 @@ class _Load:
             # without its staged table an object's rows cannot stay as another mapping made them
             remapped = self._forget_unmapped() or remapped
             names = mapping.shapes if remapped else mapping.customer_objects
-            slices |= {name: Slice.ALL for name in names if self._is_staged(name)}
+            there = table_names(connection, "staged")
+            slices |= {name: Slice.ALL for name in names if name in there}
         derived = Derived(connection, mapping, loading.needs)
         set_meta(connection, "mapping", mapping.hash)
         set_meta(connection, "fields", fields)
@@ -143,19 +145,11 @@ class _Load:
         day: date = row[0]
         return day
 
-    def _is_staged(self, name: str) -> bool:
-        row = self._connection.execute(
-            "SELECT 1 FROM duckdb_tables() WHERE database_name = 'warehouse' "
-            "AND schema_name = 'staged' AND table_name = ?",
-            [name],
-        ).fetchone()
-        return row is not None
-
     def _forget_unmapped(self) -> bool:
         """Objects that the mapping no longer names, or of which it now wants more; True if any."""
         forgotten = False
         fresh = {walk.manifest.object for walk in self._loading.walks}
-        for name, pulled in self._pulls().items():
+        for name, pulled in get_pulls(self._connection).items():
             if name in fresh or has_paths(self._mapping, name, pulled.paths):
                 continue
             forgotten = True
@@ -177,7 +171,7 @@ class _Load:
         if recount:
             self._count_orphans()
         connection.execute("DELETE FROM sources")
-        pulls = self._pulls()
+        pulls = get_pulls(connection)
         cut = self._with_rejects()
         for table in MAPPED:
             row = self._source(table, pulls, cut)
@@ -239,13 +233,6 @@ class _Load:
         since = [s.since for s in self._mapping.file.sources(table) if s.since is not None]
         pulled_at = min((_naive(pull.pulled_at) for pull in found), default=None)
         return [table, complete, max(since, default=None), pulled_at, self._mapping.untold(table)]
-
-    def _pulls(self) -> dict[str, Pulled]:
-        rows = self._connection.execute(
-            "SELECT object, watermark, full_at, pulled_at, walk, paths, orphans, readable, "
-            "recipe FROM pulls"
-        ).fetchall()
-        return {name: Pulled(*rest) for name, *rest in rows}
 
     def _problems(self) -> dict[str, int]:
         rows = self._connection.execute(

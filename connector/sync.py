@@ -315,8 +315,9 @@ def current_policy_hash(workspace: Workspace, plan: Plan) -> str:
 def stage_written(context: Context, journal: Journal) -> None:
     """Show confirmed writes in the staged copy, so that the next plan does not ask again."""
     warehouse = context.warehouse
-    if warehouse.exists():
-        warehouse.stage_receipts(journal.receipts(after=warehouse.staged_receipt_seq()))
+    last = warehouse.staged_receipt_seq()
+    if last is not None:
+        warehouse.stage_receipts(journal.receipts(after=last))
 
 
 def make_undo(context: Context, journal: Journal, run_id: str) -> Plan:

@@ -9,25 +9,28 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from contextlib import closing, contextmanager
+from datetime import date
 from itertools import chain
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import duckdb
 
 from connector import history
 from connector.errors import RefusedError
-from connector.mapping_sql import table_ddl
-from connector.models import PrimitiveKind, Ref, Scalar
 from connector.needs import Needs
 from connector.row_shape import literal
-from connector.written import chunks, insert_receipts
-from policies.language.vocabulary import TABLES
+from connector.warehouse_tables import (
+    SCHEMA_VERSION,
+    Pulled,
+    create_tables,
+    get_meta,
+    get_pulls,
+    table_names,
+)
+from connector.written import Receipt, chunks, insert_receipts
 
-SCHEMA_VERSION = 3
 WAIT_SECONDS = 10.0
 # DuckDB takes 100 to 150 MB beyond its limit; a load shares the process with the pull.
 READING_MEMORY = "512MB"
@@ -35,25 +38,7 @@ WRITING_MEMORY = "320MB"
 _POLL_SECONDS = 0.1
 _HELD = ("Could not set lock", "Unique file handle conflict", "different configuration")
 _PID = re.compile(r"\(PID (\d+)\)")
-
-# What the warehouse knows beside the facts tables. `pulls` has one row an object; `versions` and
-# `people_versions` are derived from the history; `written` are confirmed writes that no pull has
-# shown yet; `contact_checks` are phones and addresses that were looked at, by country.
-_OWN_TABLES = (
-    "meta (name VARCHAR, value VARCHAR)",
-    "pulls (object VARCHAR, watermark TIMESTAMP, full_at TIMESTAMP, pulled_at TIMESTAMP, "
-    "walk VARCHAR, paths VARCHAR, orphans BIGINT, readable BOOLEAN, recipe VARCHAR)",
-    "problems (object VARCHAR, record_id VARCHAR, field VARCHAR, message VARCHAR)",
-    "tombstones (object VARCHAR, id VARCHAR, deleted_at TIMESTAMP)",
-    "aliases (alias VARCHAR, key VARCHAR)",
-    "versions (key VARCHAR, digest UBIGINT, first_seen_on DATE, owner_id VARCHAR, "
-    "owned_since TIMESTAMP)",
-    "people_versions (id VARCHAR, digest UBIGINT)",
-    "contact_checks (kind VARCHAR, text VARCHAR, country VARCHAR, valid BOOLEAN)",
-    "version_files (name VARCHAR)",
-    "written (seq BIGINT, written_at TIMESTAMP, key VARCHAR, kind VARCHAR, target VARCHAR, "
-    "after VARCHAR)",
-)
+_Answer = TypeVar("_Answer")
 
 
 class Place(Protocol):
@@ -67,42 +52,6 @@ class Place(Protocol):
 
     @property
     def zone(self) -> str: ...
-
-
-class Receipt(Protocol):
-    """A confirmed write, as the journal tells it."""
-
-    @property
-    def seq(self) -> int: ...
-
-    @property
-    def at(self) -> datetime: ...
-
-    @property
-    def ref(self) -> Ref: ...
-
-    @property
-    def kind(self) -> PrimitiveKind: ...
-
-    @property
-    def target(self) -> str: ...
-
-    @property
-    def after(self) -> Scalar: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Pulled:
-    """How far one object is staged. Moments are aware, in UTC."""
-
-    watermark: datetime | None
-    full_at: datetime | None
-    pulled_at: datetime
-    walk: str
-    paths: str
-    orphans: int
-    readable: bool
-    recipe: str
 
 
 class Warehouse:
@@ -123,11 +72,7 @@ class Warehouse:
 
     def exists(self) -> bool:
         """Whether something has been staged with this version of highseas."""
-        connection = self._staged()
-        if connection is None:
-            return False
-        connection.close()
-        return True
+        return self._ask(lambda _: True) is not None
 
     @contextmanager
     def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -139,7 +84,7 @@ class Warehouse:
         connection = self._attached(read_only=False)
         try:
             connection.execute("USE warehouse")
-            _create(connection)
+            create_tables(connection)
             yield connection
         finally:
             connection.close()
@@ -173,11 +118,7 @@ class Warehouse:
 
     def pulls(self) -> dict[str, Pulled]:
         """How far each object is staged; empty when nothing is."""
-        rows = self._ask(
-            "SELECT object, watermark, full_at, pulled_at, walk, paths, orphans, readable, "
-            "recipe FROM pulls"
-        )
-        return {name: Pulled(*map(_aware, rest)) for name, *rest in rows}
+        return self._ask(get_pulls) or {}
 
     def stage_receipts(self, receipts: Iterable[Receipt]) -> None:
         """Show confirmed writes in `customers`, until a later pull brings the record itself."""
@@ -187,26 +128,27 @@ class Warehouse:
             with self.writing() as connection:
                 insert_receipts(connection, chain([first], parts))
 
-    def staged_receipt_seq(self) -> int:
-        """The last receipt that was staged; 0 after the warehouse was filled anew."""
-        rows = self._ask("SELECT value FROM meta WHERE name = 'receipt'")
-        return int(rows[0][0]) if rows else 0
+    def staged_receipt_seq(self) -> int | None:
+        """The last receipt that was staged; 0 after the warehouse was filled anew, None while
+        nothing is staged."""
+        return self._ask(lambda db: int(get_meta(db, "receipt") or 0))
 
     def lacks(self, needs: Needs) -> frozenset[str]:
-        """What of a policy's needs the staged copy does not hold until the next pull."""
-        known = dict(self._ask("SELECT name, value FROM meta"))
-        fields = frozenset(filter(None, known.get("fields", "").split("\n")))
-        derived = frozenset(filter(None, known.get("derived", "").split("\n")))
-        return (needs.fields - fields) | (needs.derived - derived)
+        """What of a policy's needs the staged copy does not hold until the next pull; nothing
+        while there is no copy."""
+        known = self._ask(lambda db: [get_meta(db, name) for name in ("fields", "derived")])
+        if known is None:
+            return frozenset()
+        fields, derived = (text.split("\n") for text in known)
+        return needs.fields.difference(fields) | needs.derived.difference(derived)
 
-    def _ask(self, sql: str) -> list[Any]:
+    def _ask(self, question: Callable[[duckdb.DuckDBPyConnection], _Answer]) -> _Answer | None:
+        """The answer of the file; None when nothing is staged."""
         connection = self._staged()
         if connection is None:
-            return []
-        try:
-            return connection.execute(sql.replace("FROM ", "FROM warehouse.main.")).fetchall()
-        finally:
-            connection.close()
+            return None
+        with closing(connection):
+            return question(connection)
 
     def _staged(self) -> duckdb.DuckDBPyConnection | None:
         """The file, read-only, if it is there and of this version."""
@@ -217,12 +159,10 @@ class Warehouse:
         except duckdb.Error:
             return None
         try:
-            rows = connection.execute(
-                "SELECT value FROM warehouse.main.meta WHERE name = 'schema'"
-            ).fetchall()
+            version = get_meta(connection, "schema")
         except duckdb.CatalogException:
-            rows = []
-        if rows == [(str(SCHEMA_VERSION),)]:
+            version = ""
+        if version == str(SCHEMA_VERSION):
             return connection
         connection.close()
         return None
@@ -269,42 +209,15 @@ class Warehouse:
         return connection
 
     def _last_day(self, connection: duckdb.DuckDBPyConnection) -> date:
-        row = connection.execute("SELECT value FROM meta WHERE name = 'loaded_on'").fetchone()
-        return date.fromisoformat(row[0]) if row else date.min
-
-
-def get_meta(connection: duckdb.DuckDBPyConnection, name: str) -> str:
-    row = connection.execute("SELECT value FROM meta WHERE name = ?", [name]).fetchone()
-    return str(row[0]) if row else ""
-
-
-def set_meta(connection: duckdb.DuckDBPyConnection, name: str, value: str) -> None:
-    connection.execute("DELETE FROM meta WHERE name = ?", [name])
-    connection.execute("INSERT INTO meta VALUES (?, ?)", [name, value])
-
-
-def _create(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute("CREATE SCHEMA IF NOT EXISTS staged")
-    for ddl in (*map(table_ddl, TABLES), *_OWN_TABLES):
-        connection.execute(f"CREATE TABLE IF NOT EXISTS {ddl}")
-    row = connection.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone()
-    if row is None:
-        set_meta(connection, "schema", str(SCHEMA_VERSION))
+        loaded_on = get_meta(connection, "loaded_on")
+        return date.fromisoformat(loaded_on) if loaded_on else date.min
 
 
 def _show(connection: duckdb.DuckDBPyConnection) -> None:
-    rows = connection.execute(
-        "SELECT table_name FROM duckdb_tables() "
-        "WHERE database_name = 'warehouse' AND schema_name = 'main'"
-    ).fetchall()
-    for (name,) in rows:
+    for name in table_names(connection, "main"):
         connection.execute(f"CREATE VIEW {name} AS SELECT * FROM warehouse.main.{name}")
 
 
 def _holder(message: str) -> str:
     found = _PID.search(message)
     return f"process {found[1]}" if found else "another part of this process"
-
-
-def _aware(value: Any) -> Any:
-    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value

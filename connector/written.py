@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import duckdb
 
-from connector.models import PrimitiveKind, Scalar
+from connector.models import PrimitiveKind, Ref, Scalar
 from connector.row_shape import identifier, literal
-
-if TYPE_CHECKING:
-    from connector.warehouse import Receipt
+from connector.warehouse_tables import get_meta, set_meta, table_names
 
 _CHUNK = 10_000
 _SHOWN = frozenset(
@@ -54,6 +52,28 @@ FROM overlay WHERE overlay.key = customers.key AND owner_id IS DISTINCT FROM las
 """
 
 
+class Receipt(Protocol):
+    """A confirmed write, as the journal tells it."""
+
+    @property
+    def seq(self) -> int: ...
+
+    @property
+    def at(self) -> datetime: ...
+
+    @property
+    def ref(self) -> Ref: ...
+
+    @property
+    def kind(self) -> PrimitiveKind: ...
+
+    @property
+    def target(self) -> str: ...
+
+    @property
+    def after(self) -> Scalar: ...
+
+
 def chunks(receipts: Iterable[Receipt]) -> Iterator[list[Receipt]]:
     """Receipts in lists that fit in memory."""
     waiting = iter(receipts)
@@ -86,8 +106,7 @@ def insert_receipts(
             )
         forget_overtaken(connection)
         lay_over(connection)
-        connection.execute("DELETE FROM meta WHERE name = 'receipt'")
-        connection.execute("INSERT INTO meta VALUES ('receipt', ?)", [str(last)])
+        set_meta(connection, "receipt", str(last))
         connection.commit()
     except BaseException:
         connection.rollback()
@@ -97,11 +116,7 @@ def insert_receipts(
 def forget_overtaken(connection: duckdb.DuckDBPyConnection) -> None:
     """Drop writes to records whose staged state was asked for after the write."""
     rows = connection.execute("SELECT DISTINCT split_part(key, ':', 1) FROM written").fetchall()
-    tables = connection.execute(
-        "SELECT table_name FROM duckdb_tables() "
-        "WHERE database_name = 'warehouse' AND schema_name = 'staged'"
-    ).fetchall()
-    for (name,) in set(rows) & set(tables):
+    for name in {name for (name,) in rows} & table_names(connection, "staged"):
         key = f'{literal(name + ":")} || s.":id"'
         connection.execute(
             f"DELETE FROM written USING staged.{identifier(name)} s "
@@ -114,9 +129,9 @@ def lay_over(connection: duckdb.DuckDBPyConnection) -> None:
     if connection.execute("SELECT count(*) FROM written").fetchone() == (0,):
         return
     connection.execute(_TAGS)
-    row = connection.execute("SELECT value FROM meta WHERE name = 'status_field'").fetchone()
-    if row and row[0]:
-        condition = f"kind = 'set_field' AND target = {literal(row[0])}"
+    status_field = get_meta(connection, "status_field")
+    if status_field:
+        condition = f"kind = 'set_field' AND target = {literal(status_field)}"
         connection.execute(_STATUS.format(condition=condition))
     connection.execute(_OWNER)
 

@@ -146,6 +146,8 @@ def test_the_past_of_a_field_is_kept(world: World) -> None:
 
 def test_the_warehouse_tells_what_it_does_not_hold_yet(world: World) -> None:
     wanted = Needs(frozenset({"Level"}), frozenset({"burst"}))
+    assert world.warehouse.lacks(wanted) == frozenset()
+    world.pull()
     assert world.warehouse.lacks(wanted) == {"Level", "burst", "mass"}
     world.pull(needs=needs("Level"))
     assert world.warehouse.lacks(wanted) == {"burst", "mass"}

@@ -120,7 +120,7 @@ def test_a_failed_staging_of_receipts_leaves_no_trace(world: World) -> None:
 def test_reading_before_any_pull_is_refused(world: World) -> None:
     assert not world.warehouse.exists()
     assert world.warehouse.pulls() == {}
-    assert world.warehouse.staged_receipt_seq() == 0
+    assert world.warehouse.staged_receipt_seq() is None
     with pytest.raises(RefusedError, match="nothing has been pulled"), world.warehouse.reading():
         pass
 
