@@ -32,6 +32,14 @@ class Places:
         self.language = language
         # The policy's own file comes last; what it says replaces what it extends.
         self._documents = list(policy.documents.values())[::-1]
+        self._named: dict[str, list[Spot]] = defaultdict(list)
+        self._pools: list[Spot] = []
+        for place in self._documents:
+            for path in place.spans:
+                if path[:1] in _DEFINING and len(path) > 1:
+                    self._named[str(path[1])].append((place, path))
+                elif path[:1] == ("pools",) and path[2:] == ("when",):
+                    self._pools.append((place, path))
 
     def found(self, position: Position, key: str, **values: object) -> Problem:
         """A finding with its fact and its help."""
@@ -121,22 +129,14 @@ class Places:
 
     def _behind(self, expression: Expression, document: Document) -> Iterator[Spot]:
         """The other texts that a condition is made of: pools, definitions and scores."""
-        named: dict[str, list[Spot]] = defaultdict(list)
-        pools: list[Spot] = []
-        for place in self._documents:
-            for path in place.spans:
-                if path[:1] in _DEFINING and len(path) > 1:
-                    named[str(path[1])].append((place, path))
-                elif path[:1] == ("pools",) and path[2:] == ("when",):
-                    pools.append((place, path))
         if document.text_at(expression.path) != expression.text:
-            yield from pools
+            yield from self._pools
         waiting, seen = [expression.text], set[str]()
         while waiting:
-            for name in sorted(names_in(waiting.pop()) & set(named) - seen):
+            for name in sorted(names_in(waiting.pop()) & self._named.keys() - seen):
                 seen.add(name)
-                yield from named[name]
-                waiting += [place.text_at(path) or "" for place, path in named[name]]
+                yield from self._named[name]
+                waiting += [place.text_at(path) or "" for place, path in self._named[name]]
 
 
 def word_pattern(name: str) -> str:

@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from itertools import zip_longest
 
 from sqlglot import Dialect, exp
@@ -137,14 +138,15 @@ def parse(text: str) -> Parsed:
     return _tree(text, _as_sql(tokens))
 
 
-def names_in(text: str) -> set[str]:
+@lru_cache(1024)  # the same few texts are asked for every finding
+def names_in(text: str) -> frozenset[str]:
     """The plain names that a text mentions: what it may need of `define:`. What stands between
     the brackets of a metric is about rows and needs nothing."""
     parsed = parse(text)
     if parsed.tree is None:
-        return set()
+        return frozenset()
     reached = parsed.tree.walk(prune=_is_about_rows)
-    return {node.name for node in reached if isinstance(node, exp.Column)}
+    return frozenset(node.name for node in reached if isinstance(node, exp.Column))
 
 
 def tiers_in(text: str) -> set[str]:

@@ -67,6 +67,24 @@ def test_each_edition_loads_in_its_language(
     assert not [title for title in titles if re.search(foreign, title)]
 
 
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("b2b-manufacturing.zh-CN@1", "7eb4ae724df3d91c"),
+        ("b2b-manufacturing@1", "94d44e33f83fb0bc"),
+        ("starter", "b4c8bfbbba79a28c"),
+        ("starter.de", "02a7856b2b415c11"),
+        ("starter.zh-CN", "cbedc537906b6721"),
+    ],
+)
+def test_a_meaning_once_approved_keeps_its_hash(name: str, known: str) -> None:
+    assert library_policy(name).hash[:16] == known
+
+
+def test_the_example_keeps_its_hash() -> None:
+    assert load_policy(EXAMPLE).hash[:16] == "b91d8161c5f3895a"
+
+
 @pytest.mark.parametrize("name", ["starter.zh-CN", "starter.de"])
 def test_the_starters_decide_alike(name: str) -> None:
     own, other = library_policy("starter"), library_policy(name)
