@@ -8,8 +8,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from policies.calendar import Calendar
-from policies.lifecycle import EXITS
-from policies.model import Limits, OwnerLimit
+from policies.model import EXITS, Limits, OwnerLimit
 
 # Below this many customers a share says little: three of twenty are not a runaway rule.
 SHARE_FLOOR = 100

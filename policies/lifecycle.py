@@ -12,10 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from policies.evaluation.sql_expression import literal
-from policies.model import RETIRED, Policy, Rule, Stage
-
-# Kinds that end a relation, in the order in which they come first.
-EXITS = ("void", "cleanout", "pool")
+from policies.model import EXITS, RETIRED, Policy, Rule, Stage
 
 # What the journal says we hold in the CRM: one row a customer and rule.
 _OPEN = "(customer VARCHAR, rule VARCHAR, number INTEGER, stage VARCHAR, evidence_key VARCHAR)"

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
+from typing import Literal, get_args
 
 from policies.calendar import Calendar
 from policies.condition import Expression
@@ -21,9 +22,12 @@ from policies.process import Backlog, FieldMark, Pool, Process
 from policies.yaml_source import Document
 
 __all__ = [
+    "EXITS",
     "KINDS",
     "RETIRED",
+    "VERBS",
     "Expression",
+    "Kind",
     "Limit",
     "Limits",
     "OwnerLimit",
@@ -34,7 +38,12 @@ __all__ = [
 ]
 
 RETIRED = "retired"
-KINDS = ("pool", "task", "void", "cleanout", "defect", "tier")
+Kind = Literal["pool", "task", "void", "cleanout", "defect", "tier"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+# What the kinds that end a relation do in the end. They leave a mark, so that it can be seen and
+# undone, and of them one alone holds for a customer: the first.
+VERBS: Mapping[Kind, str] = {"void": "archive", "cleanout": "offboard", "pool": "return"}
+EXITS: tuple[str, ...] = tuple(VERBS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from policies.language.tree import (
     leaves,
     walk,
 )
-from policies.model import Policy, Rule
+from policies.model import EXITS, Policy, Rule
 from policies.moment import SourceState
 
 # So many names are said one by one, when nothing of a policy has a case.
@@ -66,15 +66,14 @@ def condition_of(rule: Rule) -> Node | None:
 
 
 _NOT_PULLED = SourceState(complete=False)
-_EXITS = ("void", "cleanout", "pool")
 # So many pairs of exits are compared: an author of hundreds of rules does not wait for minutes.
 _MOST_PAIRS = 1_000
 
 
 def _overlaps(policy: Policy, places: Places) -> Iterator[Problem]:
     """A customer is in one exit at most, archived before offboarded before back to the pool."""
-    exits = [rule for rule in policy.rules if rule.kind in _EXITS]
-    exits.sort(key=lambda rule: _EXITS.index(rule.kind))
+    exits = [rule for rule in policy.rules if rule.kind in EXITS]
+    exits.sort(key=lambda rule: EXITS.index(rule.kind))
     conditions = {rule.id: condition_of(rule) for rule in exits}
     topics = {name: _topics(tree) for name, tree in conditions.items() if tree is not None}
     parts = {name: _parts(tree) for name, tree in conditions.items() if tree is not None}

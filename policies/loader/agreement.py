@@ -12,10 +12,7 @@ from policies.loader.draft import Draft
 from policies.loader.guards import GUARD_IDS
 from policies.loader.ledger import Ledger, Place
 from policies.loader.rule_schema import kind_of
-from policies.model import Protection, Rule, Stage
-
-# Of these one alone holds for a customer, so that they can share a field.
-EXITS = frozenset({"pool", "void", "cleanout"})
+from policies.model import EXITS, Protection, Rule, Stage
 
 
 def check_names(draft: Draft, ledger: Ledger) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from policies.loader.ledger import Ledger, Place, Placed
-from policies.loader.rule_schema import KINDS, AnyRule, OffRuleShape, Scalar, kind_of, name_of
+from policies.loader.rule_schema import AnyRule, OffRuleShape, Scalar, kind_of, name_of
 from policies.loader.schema import (
     BacklogShape,
     LimitShape,
@@ -23,6 +23,7 @@ from policies.loader.schema import (
     RateShape,
     ScoreShape,
 )
+from policies.model import KINDS
 from policies.validation import nearest
 
 T = TypeVar("T")

@@ -15,20 +15,18 @@ from policies.condition import Expression
 from policies.language.expressions import build
 from policies.language.scope import Scope
 from policies.language.tree import MetricValue, Node, rebuilt
-from policies.model import Protection
-
-_EXITS = frozenset({"pool", "void", "cleanout"})
+from policies.model import EXITS, Protection
 
 # A receivable is counted, not summed: amounts in two currencies have no sum.
-_GUARDS: tuple[tuple[str, str, frozenset[str]], ...] = (
-    ("has-ordered", "orders_count() > 0", frozenset({"pool", "void"})),
-    ("won-deal", "won_deals > 0", frozenset({"pool"})),
-    ("our-complaint", "complaints_open(fault = 'ours') > 0", frozenset({"cleanout"})),
-    ("open-receivable", "invoices_count(settled_at IS NULL) > 0", _EXITS),
-    ("open-return", "returns_open > 0", _EXITS),
-    ("in-warranty", "orders_in_warranty > 0", _EXITS),
-    ("active-contract", "active_contracts > 0", _EXITS),
-    ("valid-quote", "quotes_valid > 0", _EXITS),
+_GUARDS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("has-ordered", "orders_count() > 0", ("pool", "void")),
+    ("won-deal", "won_deals > 0", ("pool",)),
+    ("our-complaint", "complaints_open(fault = 'ours') > 0", ("cleanout",)),
+    ("open-receivable", "invoices_count(settled_at IS NULL) > 0", EXITS),
+    ("open-return", "returns_open > 0", EXITS),
+    ("in-warranty", "orders_in_warranty > 0", EXITS),
+    ("active-contract", "active_contracts > 0", EXITS),
+    ("valid-quote", "quotes_valid > 0", EXITS),
 )
 GUARD_IDS = tuple(name for name, _, _ in _GUARDS)
 
@@ -44,9 +42,9 @@ def _guards() -> tuple[Protection, ...]:
     return tuple(_guard(*item) for item in _GUARDS)
 
 
-def _guard(name: str, text: str, kinds: frozenset[str]) -> Protection:
+def _guard(name: str, text: str, kinds: tuple[str, ...]) -> Protection:
     tree = rebuilt(cast("Node", build(text, Scope()).node), _certain)
-    return Protection(name, Expression(text, tree), kinds, certain=True, built_in=True)
+    return Protection(name, Expression(text, tree), frozenset(kinds), certain=True, built_in=True)
 
 
 def _certain(node: Node) -> Node | None:

@@ -22,10 +22,10 @@ from policies.loader.extends import Layer, merged, read_layers
 from policies.loader.guards import guards_for
 from policies.loader.ledger import Ledger, Place, Placed
 from policies.loader.rule_drafts import RuleReader
-from policies.loader.rule_schema import KINDS, TierRuleShape
+from policies.loader.rule_schema import TierRuleShape
 from policies.loader.schema import VERSION
 from policies.loader.settings import read_settings
-from policies.model import Policy
+from policies.model import KINDS, Policy
 from policies.process import ProcessDate
 from policies.validation import closest, nearest
 from policies.yaml_source import Document, PathKey, plain_scalar

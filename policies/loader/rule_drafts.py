@@ -22,7 +22,7 @@ from policies.loader.rule_schema import (
     kind_of,
 )
 from policies.loader.schema import PoolShape
-from policies.model import Protection, Rule, Stage
+from policies.model import EXITS, VERBS, Kind, Protection, Rule, Stage
 from policies.process import (
     Act,
     Extend,
@@ -37,8 +37,6 @@ from policies.process import (
 )
 from policies.validation import nearest
 
-# The kinds that end a relation leave a mark, so that it can be seen and undone.
-VERBS = {"pool": "return", "void": "archive", "cleanout": "offboard"}
 _DATES = {item.value: item for item in ProcessDate}
 
 
@@ -97,7 +95,7 @@ class RuleReader:
 
     def _rule(self, name: str, place: Place, shape: ProcessShape, pools: tuple[Pool, ...]) -> Rule:
         kind = kind_of(shape)
-        if kind in VERBS and shape.mark.tag is None and shape.mark.status is None:
+        if kind in EXITS and shape.mark.tag is None and shape.mark.status is None:
             there = place.at("mark") if "mark" in shape.model_fields_set else place
             self.ledger.add(there, f"a {kind} rule marks the customer", "give a tag or a status")
         when = self._condition(place.at("when"), shape.when)
@@ -109,7 +107,7 @@ class RuleReader:
             kind,
             stages,
             shape.reason if isinstance(shape, VoidRuleShape) else None,
-            note=shape.note is not False and (shape.note is not None or kind in VERBS),
+            note=shape.note is not False and (shape.note is not None or kind in EXITS),
             template=shape.note if isinstance(shape.note, str) else None,
             label=shape.label or "",
             axis=shape.axis if isinstance(shape, DefectRuleShape) else None,
@@ -177,7 +175,7 @@ class RuleReader:
         self.ledger.add(place, f"unknown parameter '{value[:60]}'", nearest(name, known))
         return value
 
-    def _process(self, kind: str, place: Place, shape: ProcessShape) -> Process | None:
+    def _process(self, kind: Kind, place: Place, shape: ProcessShape) -> Process | None:
         self._check_wait(place, shape)
         tell = tuple(
             Tell(item.left, tuple(item.to), self._text(place.at("tell", number), item.text))
@@ -217,7 +215,7 @@ class RuleReader:
                     message = f"nothing is left of {shape.wait} by then"
                     self.ledger.add(there.at("left"), message, "write less than the wait")
 
-    def _act(self, kind: str, place: Place, shape: ProcessShape) -> Act | None:
+    def _act(self, kind: Kind, place: Place, shape: ProcessShape) -> Act | None:
         act = shape.act
         if act is None:
             return None

@@ -17,9 +17,9 @@ from pydantic import (
 )
 
 from policies.duration import UNITS, Duration, DurationError, parse_duration
+from policies.model import KINDS, Kind
 from policies.validation import described
 
-Kind = Literal["pool", "task", "void", "cleanout", "defect", "tier"]
 Role = Literal["owner", "manager", "admin"]
 Scalar = bool | int | Decimal | str
 
@@ -219,9 +219,6 @@ class OffRuleShape(Shape):
     defect: Identifier | None = None
     tier: Identifier | None = None
     off: Literal[True]
-
-
-KINDS: tuple[Kind, ...] = ("pool", "task", "void", "cleanout", "defect", "tier")
 
 
 def _rule_kind(value: Any) -> str | None:

@@ -11,15 +11,14 @@ from policies.loader.rule_schema import (
     Condition,
     Days,
     Identifier,
-    Kind,
     Number,
     ParamValue,
     RuleItem,
     Shape,
 )
+from policies.model import VERBS, Kind
 
 VERSION = 2
-PROTECTED_KINDS: tuple[Kind, ...] = ("pool", "void", "cleanout")
 LIMIT_KEYS = ("total", "owner", "rules", "backlog")
 
 
@@ -61,7 +60,7 @@ class ProtectShape(Shape):
     id: Identifier
     when: Condition
     label: str | None = None
-    kinds: list[Kind] = Field(alias="from", default_factory=lambda: list(PROTECTED_KINDS))
+    kinds: list[Kind] = Field(alias="from", default_factory=lambda: list(VERBS))
 
 
 class OffProtectShape(Shape):

@@ -12,8 +12,7 @@ from connector.guard import (
     tripped_total,
 )
 from policies.calendar import Calendar, read_freeze
-from policies.lifecycle import EXITS
-from policies.model import KINDS, RETIRED, Limit, Limits, OwnerLimit
+from policies.model import EXITS, KINDS, RETIRED, Limit, Limits, OwnerLimit
 
 HALF = Decimal("0.5")
 CHINA = Calendar(
