@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from policies.authoring.places import Places, Position, word_pattern
-from policies.authoring.ranges import row_parts
 from policies.authoring.satisfiable import always_holds, can_hold
 from policies.authoring.written import name_in, written
 from policies.condition import Expression
 from policies.errors import Problem
+from policies.evaluation.row_plan import conjuncts
 from policies.language.metrics import METRICS, MIN_CASES
 from policies.language.tree import (
     AllOf,
@@ -178,7 +178,7 @@ def _blames(rows: Node | None, side: str) -> bool:
         and part.right == Constant(side)
         and isinstance(part.left, RowColumn)
         and part.left.name == "fault"
-        for part in row_parts(rows)
+        for part in conjuncts(rows)
     )
 
 

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from policies.authoring.satisfiable import can_hold
-from policies.authoring.written import written
+from policies.authoring.written import metrics_in, written
 from policies.condition import Expression
 from policies.language.metrics import METRICS
 from policies.language.number_text import plain
 from policies.language.tree import (
+    MIRRORED,
     NUMERIC,
     AllOf,
     AnyOf,
@@ -35,7 +36,6 @@ from policies.language.vocabulary import Type
 from policies.messages import message
 from policies.model import Policy, Protection, Rule
 
-_MIRRORED = {"=": "=", "<>": "<>", "<": ">", ">": "<", ">=": "<=", "<=": ">="}
 # The other operator at the same edge, and the side on which the neighbouring value lies.
 _EDGES = {">=": (">", -1), ">": (">=", 1), "<=": ("<", 1), "<": ("<=", -1)}
 # A number that no customer has.
@@ -172,7 +172,7 @@ def _edges(node: Compare) -> Iterator[Change]:
     """A comparison with a number: the operator's neighbour, and the number's."""
     operator, value, edge = node.operator, node.left, node.right
     if _is_number(value):
-        operator, value, edge = _MIRRORED[operator], edge, value
+        operator, value, edge = MIRRORED[operator], edge, value
     # The numbers of an `if` stand for nothing between them.
     if isinstance(value, Case) or not isinstance(edge, Constant) or not _is_number(edge):
         return
@@ -241,7 +241,7 @@ def _fewer_options(node: OneOf) -> Iterator[Change]:
 
 def _windows(node: MetricValue | Rate) -> Iterator[Change]:
     """A window one day longer and one shorter; both windows of a rate move together."""
-    metrics = [node] if isinstance(node, MetricValue) else _metrics(node)
+    metrics = metrics_in(node)
     for days in dict.fromkeys(metric.days for metric in metrics if metric.days is not None):
         for moved, wanted in ((days + 1, days + 1), (days - 1, days)):
             if moved:
@@ -259,12 +259,6 @@ def _row_ago(metric: MetricValue, days: str) -> Ask:
     if column is None:
         return _ask("row", table=definition.fact, days=days)
     return _ask("row_of", table=definition.fact, column=column[1], days=days)
-
-
-def _metrics(node: Node) -> list[MetricValue]:
-    if isinstance(node, MetricValue):
-        return [node]
-    return [metric for child in children(node) for metric in _metrics(child)]
 
 
 def _with_days(metric: MetricValue, days: int) -> MetricValue:

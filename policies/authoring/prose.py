@@ -14,6 +14,8 @@ from policies.authoring.nouns import Nouns, Since, is_share
 from policies.language.metrics import METRICS, Aggregate
 from policies.language.number_text import plain
 from policies.language.tree import (
+    MIRRORED,
+    OPPOSITE,
     AllOf,
     AnyOf,
     Arithmetic,
@@ -37,8 +39,6 @@ from policies.messages import has_message, message
 from policies.messages.phrases import closed_value_text
 from policies.model import Policy
 
-_OPPOSITE = {"=": "<>", "<>": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
-_MIRRORED = {"=": "=", "<>": "<>", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
 _NAMES = {"=": "eq", "<>": "ne", "<": "lt", ">": "gt", "<=": "le", ">=": "ge"}
 # How a number of things is said that are there, or are not.
 _EXISTENCE: Mapping[tuple[str, object], str] = {
@@ -108,8 +108,8 @@ class Teller(Nouns):
     def _comparison(self, node: Compare, negated: bool) -> str:
         operator, left, right = node.operator, node.left, node.right
         if isinstance(left, Constant):
-            operator, left, right = _MIRRORED[operator], right, left
-        name = _NAMES[_OPPOSITE[operator] if negated else operator]
+            operator, left, right = MIRRORED[operator], right, left
+        name = _NAMES[OPPOSITE[operator] if negated else operator]
         if left.type is Type.TEXT:
             key = "row_text" if isinstance(left, RowColumn) else "text"
             sides = {"left": self.noun(left), "right": self._value(right, left)}

@@ -5,15 +5,15 @@ Everything here errs on the side of "possible".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from math import ceil, floor
 
+from policies.evaluation.row_plan import conjuncts
 from policies.language.metrics import METRICS, Aggregate
 from policies.language.tree import (
-    AllOf,
     Arithmetic,
     Attribute,
     Constant,
@@ -224,12 +224,5 @@ def _is_subset(part: Node, whole: Node) -> bool:
         and part.days == whole.days
         and one.window == other.window
         and part.after == whole.after
-        and set(row_parts(part.rows)) >= set(row_parts(whole.rows))
+        and set(conjuncts(part.rows)) >= set(conjuncts(whole.rows))
     )
-
-
-def row_parts(rows: Node | None) -> Iterable[Node]:
-    """The parts of a condition on rows that all have to hold."""
-    if isinstance(rows, AllOf):
-        return [item for part in rows.parts for item in row_parts(part)]
-    return () if rows is None else (rows,)

@@ -12,7 +12,9 @@ from fractions import Fraction
 from policies.authoring.ranges import Linear, Range, added, linear, natural_range
 from policies.language.metrics import METRICS, Aggregate
 from policies.language.tree import (
+    MIRRORED,
     NUMERIC,
+    OPPOSITE,
     AllOf,
     AnyOf,
     Attribute,
@@ -36,8 +38,6 @@ from policies.language.vocabulary import ATTRIBUTES, TABLES, Type
 
 MAX_STEPS = 5_000
 
-_OPPOSITE = {"=": "<>", "<>": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
-_MIRRORED = {"=": "=", "<>": "<>", "<": ">", ">": "<", ">=": "<=", "<=": ">="}
 _ONE = Fraction(1)
 
 
@@ -97,7 +97,7 @@ class _Facts:
         lead = parts[terms[0]]
         key = tuple((node, parts[node] / lead) for node in terms)
         found = self.numbers.get(key) or self.natural(key)
-        found = found.limited(operator if lead > 0 else _MIRRORED[operator], -constant / lead)
+        found = found.limited(operator if lead > 0 else MIRRORED[operator], -constant / lead)
         self.numbers[key] = found
         return not found.is_empty
 
@@ -278,7 +278,7 @@ def _negated(node: Node) -> Node:  # noqa: PLR0911 - one line a kind of node
         case AnyOf(parts):
             return AllOf(tuple(Not(part) for part in parts))
         case Compare(operator, left, right):
-            return _unfolded(Compare(_OPPOSITE[operator], left, right))
+            return _unfolded(Compare(OPPOSITE[operator], left, right))
         case OneOf(Case() as value, options):
             return AllOf(tuple(Compare("<>", value, option) for option in options))
         case Constant(value):
@@ -289,7 +289,7 @@ def _negated(node: Node) -> Node:  # noqa: PLR0911 - one line a kind of node
 def _unfolded(node: Compare) -> Node:
     operator, left, right = node.operator, node.left, node.right
     if isinstance(right, Case | Extreme) and not isinstance(left, Case | Extreme):
-        operator, left, right = _MIRRORED[operator], right, left
+        operator, left, right = MIRRORED[operator], right, left
     if isinstance(left, Case):
         return _case(operator, left, right)
     if isinstance(left, Extreme) and left.type in NUMERIC and operator not in {"=", "<>"}:

@@ -91,7 +91,7 @@ def _written(node: Node) -> str:  # noqa: C901, PLR0911, PLR0912 - one line a ki
     return node.label if isinstance(node, LEAVES) else type(node).__name__
 
 
-def _metrics(node: Node) -> tuple[MetricValue, ...]:
+def metrics_in(node: Node) -> tuple[MetricValue, ...]:
     return tuple(item for item in walk(node) if isinstance(item, MetricValue))
 
 
@@ -122,7 +122,7 @@ def _fact(leaf: Leaf) -> str:
 
 def _formula(node: Rate) -> str:
     """The rate by its name, if it has one; empty if it is an author's own."""
-    metrics = _metrics(node)
+    metrics = metrics_in(node)
     formula = _FORMULAS.get(tuple(item.name for item in metrics))
     if formula is None:
         return ""

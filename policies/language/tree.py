@@ -291,6 +291,11 @@ class Compare(Node):
     right: Node
 
 
+# `a < b` with its sides exchanged is `b > a`, and its opposite `a >= b`.
+MIRRORED = {"=": "=", "<>": "<>", "<": ">", ">": "<", ">=": "<=", "<=": ">="}
+OPPOSITE = {"=": "<>", "<>": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
+
+
 @dataclass(frozen=True, slots=True)
 class OneOf(Node):
     """`IN` with a list of constants."""
