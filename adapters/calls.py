@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from urllib.parse import urljoin, urlsplit
 
@@ -49,6 +51,14 @@ class Answer:
     body: bytes = field(repr=False)
     sent_at: float = 0.0
     set_cookies: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def server_time(self) -> datetime | None:
+        """The server's clock, as the Date header tells it; None where it tells nothing."""
+        try:
+            return parsedate_to_datetime(self.headers.get("Date", "")).astimezone(UTC)
+        except (ValueError, OverflowError):
+            return None
 
 
 class Verdict(StrEnum):

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from adapters.rest.schema.description import Description
 from adapters.rest.schema.object_description import ObjectForm, Read
-from adapters.rest.schema.write_description import NoteField, NoteRecords, TagLinks, Writes
-from adapters.rest.writing.batches import Operation, kinds, rows_of
+from adapters.rest.schema.write_description import NoteField, NoteRecords, Writes
+from adapters.rest.writing.batches import kinds, operation_for, rows_of
 from connector.models import PrimitiveKind
 from connector.ports import (
     Capabilities,
@@ -23,7 +23,6 @@ from connector.ports import (
 _SETTLE_MARGIN_SECONDS = 30.0
 _READ_BATCH = 100  # where nothing is written, nothing is read either
 _SURENESS = (NoteLookup.NONE, NoteLookup.LAGGING, NoteLookup.CONSISTENT)
-_TAGS = frozenset({PrimitiveKind.ADD_TAG, PrimitiveKind.REMOVE_TAG})
 
 T = TypeVar("T", int, float)
 
@@ -103,19 +102,8 @@ def _limits(every: list[Writes]) -> dict[PrimitiveKind, WriteLimit]:
 
 
 def _limit(kind: PrimitiveKind, every: list[Writes], *, quiet: bool) -> WriteLimit:
-    rows = min(rows_of(each, _operation(kind, each)) for each in every)
+    rows = min(rows_of(each, operation_for(each, kind)) for each in every)
     return WriteLimit(batch=rows, cost_rows=rows, quiet=quiet)
-
-
-def _operation(kind: PrimitiveKind, writes: Writes) -> Operation:
-    if kind in _TAGS:
-        return Operation.LINK_TAG if isinstance(writes.tags, TagLinks) else Operation.UPDATE
-    if kind in {PrimitiveKind.SET_FIELD, PrimitiveKind.CHANGE_OWNER}:
-        return Operation.UPDATE
-    if isinstance(writes.notes, NoteField):
-        return Operation.UPDATE
-    is_new = kind is PrimitiveKind.PUT_NOTE
-    return Operation.CREATE_NOTES if is_new else Operation.DELETE_NOTE
 
 
 def _read_batch(read: Read | None) -> int:

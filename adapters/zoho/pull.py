@@ -16,7 +16,7 @@ from adapters.calls import Call, CallRefused
 from adapters.http import HttpClient
 from adapters.pagination import LoopGuard
 from adapters.zoho.fields import module_fields
-from adapters.zoho.replies import API, Listing, decode, decode_row, server_time, zoho_time
+from adapters.zoho.replies import API, Listing, decode, decode_row, zoho_time
 from connector.errors import ConfigurationError, ProtocolError
 from connector.ports import Page, PullRequest
 
@@ -144,7 +144,7 @@ class Puller:
         times = [stamp.Modified_Time for stamp in stamps if stamp.Modified_Time]
         ids = tuple(stamp.id for stamp in stamps)
         guarded = (*ids, str(len(listing.data))) if ids else ()
-        return _Fetched(listing, server_time(answer), guarded, max(times, default=None))
+        return _Fetched(listing, answer.server_time, guarded, max(times, default=None))
 
     def _deleted(self, request: PullRequest, position: Position) -> Iterator[tuple[Page, Position]]:
         guard = LoopGuard(f"{request.object}/deleted")
@@ -158,7 +158,7 @@ class Puller:
             ids = tuple(decode_row(row, _Stamp, str(call)).id for row in listing.data)
             guard.check(ids, None)
             more = listing.info.more_records
-            begun = position.begun or server_time(answer)
+            begun = position.begun or answer.server_time
             position = Position(
                 deleted=more,
                 anchor=position.anchor,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -156,14 +155,6 @@ _ROW_STATUS: Mapping[str, OutcomeStatus] = MappingProxyType(
 
 def row_status(code: str) -> OutcomeStatus:
     return _ROW_STATUS.get(code, OutcomeStatus.REFUSED)
-
-
-def server_time(answer: Answer) -> datetime | None:
-    """Zoho's own clock, as the answer's Date header tells it."""
-    try:
-        return parsedate_to_datetime(answer.headers.get("Date", "")).astimezone(UTC)
-    except ValueError:
-        return None
 
 
 def zoho_time(moment: datetime) -> str:

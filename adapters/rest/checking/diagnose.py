@@ -6,12 +6,12 @@ No finding holds a value of a record: fields, counts, types and forms are told, 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from adapters.rest.api import Api
 from adapters.rest.checking.diagnose_lists import ListTrial
 from adapters.rest.checking.diagnose_records import RecordTrial
 from adapters.rest.checking.findings import explained, failed, ok, untried, warning
+from adapters.rest.pulling.moments import server_zone
 from adapters.rest.schema.description import Description
 from adapters.rest.schema.write_description import NoNotes, NoTags, Writes
 from adapters.rest.templates import render_text
@@ -28,9 +28,10 @@ def diagnose(api: Api, description: Description) -> Iterator[Finding]:
     yield from found
     if any(each.state == "failed" for each in found):
         return
-    zone = _zone(api, description)
-    if isinstance(zone, Finding):
-        yield zone
+    try:
+        zone = server_zone(api)
+    except HighseasError as error:
+        yield failed("server.timezone", explained(error))
         return
     reader = Reader(api)
     for name, form in description.objects.items():
@@ -63,16 +64,6 @@ def _identity(api: Api, description: Description) -> Iterator[Finding]:
         )
     else:
         yield ok(_IDENTITY, "the CRM answers, and says which one it is and who we are")
-
-
-def _zone(api: Api, description: Description) -> ZoneInfo | Finding:
-    part = "server.timezone"
-    try:
-        return ZoneInfo(render_text(description.server.timezone, api.names()))
-    except (ZoneInfoNotFoundError, ValueError):
-        return failed(part, "this is no time zone: write a name such as Asia/Shanghai or UTC")
-    except HighseasError as error:
-        return failed(part, explained(error))
 
 
 def _unsent(writes: Writes) -> str:

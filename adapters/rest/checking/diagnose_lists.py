@@ -21,7 +21,8 @@ from adapters.rest.checking.findings import counted, failed, ok, tried, untried,
 from adapters.rest.paths import MISSING, look
 from adapters.rest.pulling.incremental import changed, list_names, swept
 from adapters.rest.pulling.listed_page import ListedPage, fetch
-from adapters.rest.pulling.moments import moment_of
+from adapters.rest.pulling.listed_rows import identifier_of
+from adapters.rest.pulling.moments import changed_at
 from adapters.rest.pulling.paging import NUMBERED, SEAMED, Got, Position, following
 from adapters.rest.pulling.values import Plain
 from adapters.rest.schema.object_description import (
@@ -328,17 +329,14 @@ class ListTrial:
         modified = self._form.modified
         if modified is None:
             return None
-        value = look(row, modified.path)
-        if not value and modified.created is not None:
-            value = look(row, modified.created)
-        return moment_of(value, modified.form, self._zone)
+        return changed_at(row, modified, self._zone)
 
     def _fetch(self, listing: Listing, at: Position, since: datetime | None = None) -> _Seen:
         names = list_names(self._api, self._form, since)
         page = fetch(self._api, listing, names, at)
         id_path = listing.id if isinstance(listing, Deleted) else self._form.id
         rows = [self._row(raw) for raw in page.rows]
-        return _Seen(page, rows, [_identifier(look(row, id_path)) for row in rows])
+        return _Seen(page, rows, [identifier_of(look(row, id_path)) for row in rows])
 
     def _row(self, raw: msgspec.Raw) -> Mapping[str, Any]:
         try:
@@ -356,7 +354,3 @@ def _empty(page: ListedPage) -> str:
 
 def _is_deleted(row: Mapping[str, Any], tombstone: Tombstone | None) -> bool:
     return tombstone is not None and tombstone.stands_in(row)
-
-
-def _identifier(value: Any) -> str:
-    return str(value) if type(value) is int or isinstance(value, str) else ""

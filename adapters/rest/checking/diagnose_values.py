@@ -10,7 +10,7 @@ from typing import Any
 
 from adapters.rest.checking.findings import counted, failed, listing, ok, warning
 from adapters.rest.paths import MISSING, look, steps
-from adapters.rest.pulling.moments import moment_of
+from adapters.rest.pulling.moments import change_stamp, moment_of
 from adapters.rest.schema.call_description import Form
 from adapters.rest.schema.object_description import FieldForm, FieldType, Modified
 from connector.ports import Finding
@@ -92,9 +92,7 @@ def modified_findings(
 ) -> Iterator[Finding]:
     """Whether the moments of change can be read, how they are written, and whether their zone can
     be right: none lies ahead of the CRM's own clock."""
-    found = [look(row, modified.path) for row in rows]
-    created = [look(row, modified.created) if modified.created else None for row in rows]
-    values = [value or other for value, other in zip(found, created, strict=True)]
+    values = [change_stamp(row, modified) or None for row in rows]
     moments = [moment_of(value, modified.form, zone) for value in values]
     if not any(moments):
         yield failed(

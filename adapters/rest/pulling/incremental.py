@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from adapters.rest.api import Api
+from adapters.rest.overlay import overlay
 from adapters.rest.schema.object_description import Changes, Listing, ObjectForm, Sweep
 from adapters.rest.templates import render
 
@@ -18,7 +18,7 @@ def changed(listing: Listing, changes: Changes) -> Listing:
             "path": listing.path if changes.path is None else changes.path,
             "params": {**listing.params, **changes.params},
             "headers": {**listing.headers, **changes.headers},
-            "json_body": _laid_over(listing.json_body, changes.json_body),
+            "json_body": _body(listing, changes.json_body),
         }
     )
 
@@ -28,7 +28,7 @@ def swept(listing: Listing, sweep: Sweep) -> Listing:
     return listing.model_copy(
         update={
             "params": {**listing.params, **sweep.params},
-            "json_body": _laid_over(listing.json_body, sweep.json_body),
+            "json_body": _body(listing, sweep.json_body),
             "page_size": sweep.page_size or listing.page_size,
         }
     )
@@ -48,11 +48,5 @@ def list_names(api: Api, form: ObjectForm, since: datetime | None) -> dict[str, 
     return {**names, "since": asked}
 
 
-def _laid_over(below: Any, above: Any) -> Any:
-    """Mappings key by key, at every depth; anything else is replaced."""
-    if above is None:
-        return below
-    if isinstance(below, Mapping) and isinstance(above, Mapping):
-        both = {name: _laid_over(below.get(name), value) for name, value in above.items()}
-        return {**below, **both}
-    return above
+def _body(listing: Listing, above: Any) -> Any:
+    return listing.json_body if above is None else overlay(listing.json_body, above)

@@ -13,7 +13,6 @@ from requests.utils import parse_header_links
 from adapters.calls import Answer, Call, CallRefused
 from adapters.rest.api import Api, Reply
 from adapters.rest.paths import MISSING
-from adapters.rest.pulling.moments import server_time
 from adapters.rest.pulling.paging import CORRECT_PAGING, Position, local_link, page_call
 from adapters.rest.pulling.unread import Unread, mended
 from adapters.rest.replies import decoded, text_of
@@ -49,7 +48,7 @@ def fetch(api: Api, listing: Listing, names: Mapping[str, Any], position: Positi
             return ListedPage([], empty_by=refusal.status)
         raise
     if answer.status in listing.empty:
-        return ListedPage([], at=server_time(answer), empty_by=answer.status)
+        return ListedPage([], at=answer.server_time, empty_by=answer.status)
     opened = _Opened(api, listing, call, answer)
     try:
         return opened.page(text_of(answer))
@@ -73,7 +72,7 @@ class _Opened:
         total = _count(self._found(self._listing.total))
         more = _yes(self._found(self._listing.more))
         rows = self._rows(total)
-        return ListedPage(rows, total, more, self._token(), server_time(self._answer))
+        return ListedPage(rows, total, more, self._token(), self._answer.server_time)
 
     def mended_page(self) -> ListedPage:
         try:

@@ -14,7 +14,7 @@ from typing import Any, TypedDict
 import msgspec
 
 from adapters.rest.paths import look, steps
-from adapters.rest.pulling.moments import moment_of
+from adapters.rest.pulling.moments import changed_at
 from adapters.rest.pulling.values import RowMaker
 from adapters.rest.schema.object_description import Modified, Tombstone
 
@@ -61,7 +61,7 @@ class RowReader:
         else:
             pairs = [self._made_plain(bytes(raw)) for raw in raws]
             texts, seen = [text for text, _ in pairs], [row for _, row in pairs]
-        return Rows(texts, [_identifier(look(row, self.id_path)) for row in seen], seen)
+        return Rows(texts, [identifier_of(look(row, self.id_path)) for row in seen], seen)
 
     def _glances(self, texts: list[bytes]) -> list[dict[str, Any]]:
         try:
@@ -114,18 +114,11 @@ def sorted_out(rows: Rows, tombstone: Tombstone | None) -> tuple[Rows, tuple[str
 
 def newest(rows: Iterable[dict[str, Any]], modified: Modified, zone: tzinfo) -> datetime | None:
     """The latest moment of change; that of creation stands in where a row has none."""
-    moments = (_changed_at(row, modified, zone) for row in rows)
+    moments = (changed_at(row, modified, zone) for row in rows)
     return max((moment for moment in moments if moment), default=None)
 
 
-def _changed_at(row: dict[str, Any], modified: Modified, zone: tzinfo) -> datetime | None:
-    value = look(row, modified.path)
-    if not value and modified.created is not None:
-        value = look(row, modified.created)
-    return moment_of(value, modified.form, zone)
-
-
-def _identifier(value: Any) -> str:
+def identifier_of(value: Any) -> str:
     """As the staged copy has it: 12 and "12" are one id; numbers with a fraction are none."""
     if type(value) is int:
         return str(value)

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -16,6 +15,7 @@ from adapters.rest.api import Api
 from adapters.rest.pulling.incremental import asked_since, changed, list_names, swept
 from adapters.rest.pulling.listed_rows import RowReader, newest, sorted_out
 from adapters.rest.pulling.lookups import LookedUp
+from adapters.rest.pulling.moments import server_zone
 from adapters.rest.pulling.paging import Position
 from adapters.rest.pulling.values import Plain
 from adapters.rest.pulling.walking import Course, Leaf, Limits, Walk
@@ -25,7 +25,6 @@ from adapters.rest.schema.object_description import (
     Listing,
     ObjectForm,
 )
-from adapters.rest.templates import render_text
 from connector.errors import ConfigurationError, ProtocolError
 from connector.ports import Page, PullRequest
 
@@ -78,7 +77,7 @@ class Puller:
             return msgspec.structs.replace(here, begun=min(begun, here.begun), dated=True)
         if form.modified is None:
             return here
-        moments = (here.newest, newest(leaf.rows.seen, form.modified, _zone(self._api)))
+        moments = (here.newest, newest(leaf.rows.seen, form.modified, server_zone(self._api)))
         latest = max((moment for moment in moments if moment), default=None)
         return msgspec.structs.replace(here, newest=latest)
 
@@ -195,14 +194,3 @@ class _Lists:
             yield form.changes.tombstone.path
         if isinstance(listing.paging, Keyset):
             yield listing.paging.by
-
-
-def _zone(api: Api) -> tzinfo:
-    name = render_text(api.description.server.timezone, api.names())
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise ConfigurationError(
-            "the time zone of the CRM's server is none that this machine knows",
-            "write `timezone` in its description as Asia/Shanghai or UTC",
-        ) from None

@@ -56,16 +56,21 @@ def kinds(writes: Writes) -> Iterator[PrimitiveKind]:
 
 def operation_of(writes: Writes, primitive: Primitive) -> Operation:
     """The call that a primitive goes with."""
-    kind = primitive.kind
+    operation = operation_for(writes, primitive.kind)
+    is_change = operation is Operation.CREATE_NOTES and primitive.before is not None
+    return Operation.UPDATE_NOTE if is_change else operation
+
+
+def operation_for(writes: Writes, kind: PrimitiveKind) -> Operation:
+    """The call that a kind of primitives goes with, where a note is a new one."""
     if kind in _VALUES or (kind in _TAGS and not isinstance(writes.tags, TagLinks)):
         return Operation.UPDATE
     if kind in _TAGS:
         return Operation.LINK_TAG
     if isinstance(writes.notes, NoteField):
         return Operation.UPDATE
-    if kind is PrimitiveKind.DELETE_NOTE:
-        return Operation.DELETE_NOTE
-    return Operation.CREATE_NOTES if primitive.before is None else Operation.UPDATE_NOTE
+    is_new = kind is PrimitiveKind.PUT_NOTE
+    return Operation.CREATE_NOTES if is_new else Operation.DELETE_NOTE
 
 
 def rows_of(writes: Writes, operation: Operation) -> int:

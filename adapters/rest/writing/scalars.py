@@ -62,11 +62,3 @@ def put(fields: dict[str, Any], path: str, value: Any) -> None:
     for name in way:
         fields = fields.setdefault(name, {})
     fields[last] = value
-
-
-def overlay(below: Any, above: Any) -> Any:
-    """One structure laid over another, key by key."""
-    if isinstance(below, Mapping) and isinstance(above, Mapping):
-        laid = {key: overlay(below[key], above[key]) for key in below.keys() & above.keys()}
-        return {**below, **above, **laid}
-    return above

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from adapters.calls import Call
 from adapters.rest.api import Api
+from adapters.rest.overlay import overlay
 from adapters.rest.schema.call_description import CallForm
 from adapters.rest.schema.write_description import Update as UpdateForm
 from adapters.rest.schema.write_description import Writes
 from adapters.rest.templates import render
 from adapters.rest.writing.batches import Operation
 from adapters.rest.writing.read import Reader
-from adapters.rest.writing.scalars import overlay
 from adapters.rest.writing.sending import Told, ask, ask_many, one_by_one
 from adapters.rest.writing.updates import Composer, Update, item_has_version, needs_look
 from adapters.rest.writing.write_links import LinkWriter

@@ -8,8 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from adapters.calls import Answer
-from adapters.rest.pulling.moments import moment_of, server_time
+from adapters.rest.pulling.moments import moment_of
 from adapters.rest.schema.call_description import Form
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -39,14 +38,3 @@ def test_moment_is_read(value: Any, form: Form) -> None:
 @pytest.mark.parametrize("value", [None, "", "yesterday", {}, [], 1e300, "0001-01-01T00:00:00"])
 def test_what_is_no_moment_is_none(value: Any, form: Form) -> None:
     assert moment_of(value, form, SHANGHAI) is None or form is Form.UTC
-
-
-@pytest.mark.parametrize("text", ["", "soon", "Sun, 99 Nov 2026 04:00:00 GMT"])
-def test_server_without_a_clock_has_no_time(text: str) -> None:
-    assert server_time(Answer(200, {"Date": text}, b"")) is None
-    assert server_time(Answer(200, {}, b"")) is None
-
-
-def test_server_tells_its_time() -> None:
-    said = {"Date": "Sun, 22 Nov 2026 04:00:00 GMT"}
-    assert server_time(Answer(200, said, b"")) == NOON

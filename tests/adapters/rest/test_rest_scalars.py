@@ -8,7 +8,7 @@ import pytest
 
 from adapters.rest.paths import MISSING
 from adapters.rest.schema.object_description import FieldForm
-from adapters.rest.writing.scalars import outgoing, overlay, put, scalar
+from adapters.rest.writing.scalars import outgoing, put, scalar
 from connector.errors import ConfigurationError
 
 
@@ -72,16 +72,3 @@ def test_dots_lead_into_objects() -> None:
 def test_place_in_a_list_cannot_be_written() -> None:
     with pytest.raises(ConfigurationError, match="stands in a list"):
         put({}, "emails[0].address", "x")
-
-
-@pytest.mark.parametrize(
-    ("below", "above", "laid"),
-    [
-        ({"a": 1}, {"b": 2}, {"a": 1, "b": 2}),
-        ({"data": {"a": 1}}, {"data": {"rev": 2}}, {"data": {"a": 1, "rev": 2}}),
-        ({"a": [1]}, {"a": [2]}, {"a": [2]}),
-        ([1], {"a": 1}, {"a": 1}),
-    ],
-)
-def test_one_body_laid_over_another(below: Any, above: Any, laid: Any) -> None:
-    assert overlay(below, above) == laid

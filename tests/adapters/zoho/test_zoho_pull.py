@@ -136,6 +136,14 @@ def test_without_a_clock_the_last_row_is_the_watermark(wire: Any, zoho: ZohoAdap
     assert pull(zoho)[0].watermark is None
 
 
+@pytest.mark.parametrize("text", ["soon", "Fri, 31 Dec 9999 23:59:59 -0100"])
+def test_a_clock_that_cannot_be_right_counts_as_none(
+    text: str, wire: Any, zoho: ZohoAdapter
+) -> None:
+    wire.say(200, listing(row(1)), headers={"Date": text})
+    assert pull(zoho)[0].watermark == datetime(2026, 5, 14, 12, 0, 59, tzinfo=UTC)
+
+
 def test_a_pull_goes_on_behind_a_page(wire: Any, zoho: ZohoAdapter) -> None:
     wire.say(200, {"data": [{"id": "8"}], "info": {"more_records": True}})
     wire.say(200, {"data": [{"id": "9"}], "info": {"more_records": False}})
