@@ -155,6 +155,7 @@ def templates_in(value: object) -> Iterator[tuple[tuple[str | int, ...], str]]:
             yield from (((number, *path), text) for path, text in templates_in(item))
 
 
+@lru_cache(maxsize=2048)
 def names_in(text: str) -> frozenset[str]:
     """The names that a template asks for from outside."""
     return frozenset(jinja2.meta.find_undeclared_variables(_ENVIRONMENT.parse(text)))

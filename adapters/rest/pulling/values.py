@@ -28,6 +28,12 @@ class RowMaker(Protocol):
         """The row; what was handed in stays as it was."""
 
 
+def rewritable(values: Values) -> Values:
+    """What is made of a row that may be sent back: names and values become an object, texts lose
+    their entities, and all else stays as the server wrote it."""
+    return values.model_copy(update={"false_is_null": False, "pairs": False, "tagged": None})
+
+
 class Plain:
     """Makes rows plain, as `values` asks for. `names` are those of the templates. `asked` is False
     when there is nothing to do: then a row may stay the bytes that it came as."""
@@ -46,14 +52,6 @@ class Plain:
         if self._values.named is not None:
             value = _named(value, self._values.named)
         return self._plain(value, "") if self.asked else value
-
-    def record(self, value: Any) -> Any:
-        """The row as it may be sent back: with names and values as an object and texts without
-        entities, and else as the server wrote it."""
-        kept = self._values.model_copy(
-            update={"false_is_null": False, "pairs": False, "tagged": None}
-        )
-        return Plain(kept, {}, self._names).row(value)
 
     def _plain(self, value: Any, path: str) -> Any:
         """`path`: names only; whatever stands in a list has the path of the list."""

@@ -12,7 +12,7 @@ from adapters.rest.api import Api, Reply
 from adapters.rest.errors import meaning
 from adapters.rest.paths import MISSING, look
 from adapters.rest.pulling.short_lists import listed
-from adapters.rest.pulling.values import Plain
+from adapters.rest.pulling.values import Plain, rewritable
 from adapters.rest.schema.call_description import CallForm
 from adapters.rest.schema.description import Description
 from adapters.rest.schema.object_description import Listing, ObjectForm, Read
@@ -48,6 +48,12 @@ class Reader:
     def __init__(self, api: Api) -> None:
         self.description: Description = api.description
         self._apis = {name: _own(api, form) for name, form in api.description.objects.items()}
+        values = api.description.values
+        self._plain = {
+            name: Plain(values, form.fields, self.api(name).names())
+            for name, form in api.description.objects.items()
+        }
+        self._rewritable = Plain(rewritable(values), {}, {})
         writes = api.description.writes
         self.catalogues = {
             name: TagNames(self.api(name), each.tags.names)
@@ -230,10 +236,8 @@ class Reader:
 
     def _live(self, name: str, raw: Any, reply: Reply | None = None) -> Live:
         form = self.description.objects[name]
-        names = self.api(name).names()
-        plain = Plain(self.description.values, form.fields, names)
-        row = plain.row(raw)
-        return Live(plain.record(raw), row, _version(form, row, reply))
+        row = self._plain[name].row(raw)
+        return Live(self._rewritable.row(raw), row, _version(form, row, reply))
 
 
 def _own(api: Api, form: ObjectForm) -> Api:
