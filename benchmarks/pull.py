@@ -33,6 +33,7 @@ sys.path.insert(0, str(ROOT))
 
 from adapters.calls import Call, ErrorTable, Reading
 from adapters.http import HttpClient, HttpSettings
+from connector.mapping import compile_mapping
 from connector.ports import Page, PullRequest
 from connector.pull import pull
 from connector.warehouse import Warehouse
@@ -178,7 +179,6 @@ def run_product(port: int, shards: int, pages: int) -> dict[str, Any]:
     customers = [
         {"object": f"Shard{number:02d}", "id": "id", "columns": COLUMNS} for number in range(shards)
     ]
-    mapping = json.dumps({"mapping": 1, "customers": customers})
     config = {
         "workspace": 1,
         "name": "bench",
@@ -189,7 +189,11 @@ def run_product(port: int, shards: int, pages: int) -> dict[str, Any]:
         workspace = Workspace(Path(folder), WorkspaceFile.model_validate(config))
         warehouse = Warehouse(workspace)
         adapter: Any = Adapter(port, shards)
+        text = json.dumps({"mapping": 1, "customers": customers})
         wall, cpu = time.perf_counter(), time.process_time()
+        mapping = compile_mapping(
+            text, "mapping.yaml", zone=workspace.zone, status_field=workspace.status_field
+        )
         report = pull(
             workspace, adapter, warehouse, mapping=mapping, now=partial(datetime.now, UTC)
         )

@@ -14,7 +14,7 @@ import msgspec
 
 from connector.errors import AuthenticationError, ProtocolError, RemoteError
 from connector.incoming import UnreadableRowsError
-from connector.mapping import CompiledMapping, compile_mapping
+from connector.mapping import CompiledMapping
 from connector.needs import NO_NEEDS, Needs
 from connector.ports import Adapter, ObjectInfo, PullRequest
 from connector.row_shape import Reject, RowCheck
@@ -86,7 +86,7 @@ def pull(  # noqa: PLR0913 - what to pull, where from, where to, and the say of 
     adapter: Adapter,
     warehouse: Warehouse,
     *,
-    mapping: str,
+    mapping: CompiledMapping,
     now: Callable[[], datetime],
     objects: Mapping[str, ObjectInfo] = MappingProxyType({}),
     needs: Needs = NO_NEEDS,
@@ -98,39 +98,31 @@ def pull(  # noqa: PLR0913 - what to pull, where from, where to, and the say of 
 
     `objects`: what the CRM says of its objects: one that cannot tell what changed is pulled in full
     each time, and one that is asked for in another way than before is pulled anew. `needs`: what
-    the policy wants besides the mapping's facts; more fields of the CRM than the last time mean
-    that the customers are pulled in full.
+    the policy wants besides the mapping's facts, with its fields compiled into `mapping`; more
+    fields of the CRM than the last time mean that the customers are pulled in full.
     A pull that broke off goes on behind the last page that it kept. Raises RefusedError when what
     came looks empty, shrunken or blank-keyed; RemoteError when the CRM could not be asked.
     """
     started = now()
-    name = workspace.mapping_path.name if workspace.mapping_path else "mapping.yaml"
-    compiled = compile_mapping(
-        mapping,
-        name,
-        zone=workspace.zone,
-        status_field=workspace.status_field,
-        custom_fields=needs.fields,
-    )
     known = warehouse.pulls()
     rebuilt = not known and warehouse.path.exists() and not warehouse.exists()
     if rebuilt:
         progress(message(workspace.language, "progress.rebuilt"))
-    ways = _ways(workspace, compiled, objects, full=full)
-    tasks = _tasks(workspace, compiled, known, started, ways)
+    ways = _ways(workspace, mapping, objects, full=full)
+    tasks = _tasks(workspace, mapping, known, started, ways)
 
     def tell(name: str, rows: int) -> None:
         values = {"object": name, "count": f"{rows:,}"}
         progress(message(workspace.language, "progress.records", **values))
 
-    outcomes = _Fetch(adapter, compiled, Spool(workspace.spool_path), now, tell).run(tasks)
-    _raise_if_hopeless(compiled, outcomes)
+    outcomes = _Fetch(adapter, mapping, Spool(workspace.spool_path), now, tell).run(tasks)
+    _raise_if_hopeless(mapping, outcomes)
     fetched = now()
     progress(message(workspace.language, "progress.staging"))
     walks = [each.walk for each in outcomes if each.walk is not None]
     unreadable = [outcome.task.name for outcome in outcomes if outcome.walk is None]
     loading = Loading(walks, unreadable, fetched, accept_shrink, anew=rebuilt, needs=needs)
-    staged = _staged(warehouse, compiled, loading)
+    staged = _staged(warehouse, mapping, loading)
     kept = workspace.spool_path / "kept" if workspace.config.pull.keep_raw else None
     for walk in walks:
         walk.remove(kept)

@@ -6,10 +6,11 @@ Everything that highseas does from end to end goes through a function of this fi
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from connector import policy_fit
@@ -26,6 +27,7 @@ from connector.errors import (
 from connector.journal import RESEED, Journal
 from connector.lock import workspace_lock
 from connector.mapping import CompiledMapping, compile_mapping
+from connector.needs import Needs
 from connector.plan import build_plan
 from connector.plan_model import Plan
 from connector.plan_rows import PlanContext
@@ -72,11 +74,22 @@ class Context:
     def warehouse(self) -> Warehouse:
         return Warehouse(self.workspace)
 
-    @property
+    @cached_property
     def compiled_mapping(self) -> CompiledMapping:
+        return self._compiled()
+
+    def mapping_for(self, needs: Needs) -> CompiledMapping:
+        """The mapping, with what a policy asks for of each customer besides."""
+        return self._compiled(needs.fields) if needs.fields else self.compiled_mapping
+
+    def _compiled(self, custom_fields: Collection[str] = ()) -> CompiledMapping:
         workspace = self.workspace
         return compile_mapping(
-            self.mapping, "mapping.yaml", zone=workspace.zone, status_field=workspace.status_field
+            self.mapping,
+            workspace.mapping_path.name if workspace.mapping_path else "mapping.yaml",
+            zone=workspace.zone,
+            status_field=workspace.status_field,
+            custom_fields=custom_fields,
         )
 
     def tell(self, key: str, **values: object) -> None:
@@ -141,17 +154,19 @@ def refresh(
     identify(context)
     adapter = context.adapter
     free = isinstance(adapter, SelfDescribed) and adapter.describes_itself
+    objects = known_schema(context, fresh=free).objects
+    needs = policy_needs(policy, context.workspace)
     return pull(
         context.workspace,
         adapter,
         context.warehouse,
-        mapping=context.mapping,
+        mapping=context.mapping_for(needs),
         full=full,
         accept_shrink=accept_shrink,
         now=context.now,
         progress=context.progress,
-        objects=known_schema(context, fresh=free).objects,
-        needs=policy_needs(policy, context.workspace),
+        objects=objects,
+        needs=needs,
     )
 
 

@@ -19,6 +19,7 @@ from adapters.sandbox.zoho import ZohoSandbox as Sandbox
 from connector.mapping import compile_mapping
 from connector.needs import BURST, PHONE_VALID, Needs
 from connector.pull import PullReport, pull
+from connector.sync import Context
 from connector.warehouse import Warehouse
 from connector.workspace import Workspace, load_workspace
 
@@ -59,15 +60,16 @@ class Company:
         return self.store.insert(module, [row])[0]
 
     def pull(self, mapping: str = "", needs: Needs | None = None) -> PullReport:
-        adapter = open_adapter(self.workspace)
+        adapter, needs = open_adapter(self.workspace), needs or Needs()
+        context = Context(self.workspace, adapter, mapping=mapping or fixed_mapping("zoho"))
         try:
             return pull(
                 self.workspace,
                 adapter,
                 self.warehouse,
-                mapping=mapping or fixed_mapping("zoho"),
+                mapping=context.mapping_for(needs),
                 now=self._now,
-                needs=needs or Needs(),
+                needs=needs,
             )
         finally:
             adapter.close()  # type: ignore[attr-defined]

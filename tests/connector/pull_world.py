@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from connector.mapping import CompiledMapping, compile_mapping
 from connector.models import PrimitiveKind, Ref, Scalar
+from connector.needs import NO_NEEDS, Needs
 from connector.ports import Page, PullRequest
 from connector.pull import PullReport, pull
 from connector.warehouse import Warehouse
@@ -192,14 +194,24 @@ class World:
     def warehouse(self) -> Warehouse:
         return Warehouse(self.workspace, sleep=lambda _seconds: None)
 
-    def pull(self, **options: Any) -> PullReport:
+    def pull(self, needs: Needs = NO_NEEDS, **options: Any) -> PullReport:
         return pull(
             self.workspace,
             self.crm,  # type: ignore[arg-type] # only pull() is asked
             self.warehouse,
-            mapping=self.mapping,
+            mapping=self.compiled_mapping(needs),
             now=lambda: self.moment,
+            needs=needs,
             **options,
+        )
+
+    def compiled_mapping(self, needs: Needs = NO_NEEDS) -> CompiledMapping:
+        return compile_mapping(
+            self.mapping,
+            "mapping.yaml",
+            zone=self.workspace.zone,
+            status_field=self.workspace.status_field,
+            custom_fields=needs.fields,
         )
 
     def later(self, **delta: float) -> None:
