@@ -45,7 +45,7 @@ def highseas(
     Nothing is written to a CRM unless you type `apply` or `sync --apply`.
     """
     terminal = context.ensure_object(Terminal)
-    terminal.root, terminal.verbosity = root, -1 if quiet else verbose
+    terminal.root, terminal.verbosity, terminal.is_quiet = root, verbose, quiet
     terminal.as_json |= as_json
 
 
@@ -749,12 +749,9 @@ def demo(terminal: Terminal, customers: int, language: str, keep: Path | None) -
 
 def main() -> None:
     """Run the command line; every error becomes one line of fact and one of help."""
-    arguments = sys.argv[1:]
-    as_json = "--json" in arguments
-    verbose = any(argument in {"-vv", "-vvv"} for argument in arguments)
     logging.getLogger("highseas").propagate = False
     logging.getLogger("highseas").addHandler(logging.NullHandler())
-    terminal = Terminal(as_json=as_json)
+    terminal = Terminal(as_json="--json" in sys.argv[1:])
     try:
         code = highseas.main(prog_name="highseas", standalone_mode=False, obj=terminal)
     except click.exceptions.Exit as leaving:
@@ -769,7 +766,7 @@ def main() -> None:
         terminal.error(error.format_message(), _usage_hint(error), error.exit_code)
         code = error.exit_code
     except Exception as error:  # noqa: BLE001 - the last door: nobody is shown a traceback
-        code = _report(terminal, error, verbose=verbose)
+        code = _report(terminal, error)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -778,13 +775,13 @@ def _usage_hint(error: click.ClickException) -> str:
     return f"see `{context.command_path} --help`" if context else "see `highseas --help`"
 
 
-def _report(terminal: Terminal, error: Exception, *, verbose: bool) -> int:
+def _report(terminal: Terminal, error: Exception) -> int:
     import traceback
 
     from policies.errors import HighseasError
 
     logging.getLogger("highseas").error("failed", exc_info=error)
-    if verbose:
+    if terminal.shows_tracebacks:
         traceback.print_exception(error)
     if isinstance(error, HighseasError):
         terminal.error(error.message, error.hint or "see the log file", error.exit_code)

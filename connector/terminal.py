@@ -27,9 +27,14 @@ class Terminal:
         self.root = Path()
         self.as_json = as_json
         self.verbosity = 0
+        self.is_quiet = False
+
+    @property
+    def shows_tracebacks(self) -> bool:
+        return self.verbosity > 1
 
     def progress(self, message: str) -> None:
-        if self.verbosity >= 0 and not self.as_json:
+        if not (self.is_quiet or self.as_json):
             click.echo(message, err=True)
 
     @property

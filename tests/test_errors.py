@@ -324,10 +324,11 @@ def test_the_log_has_the_traceback_and_no_secret(client: Client) -> None:
 
 
 def test_a_traceback_is_shown_only_when_asked_for(client: Client) -> None:
-    answer = client.run("-vv", "show")
-    assert answer.code == 2
-    assert "Traceback" in answer.err
-    assert answer.err.endswith("`\n")
+    for asked in (["-vv"], ["-v", "-v"], ["--verbose", "-v"], ["-q", "-vvvv"]):
+        answer = client.run(*asked, "show")
+        assert answer.code == 2
+        assert "Traceback" in answer.err
+        assert answer.err.endswith("`\n")
     assert "Traceback" not in client.run("-v", "show").err
 
 
