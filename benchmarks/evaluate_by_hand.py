@@ -228,7 +228,7 @@ def _decide_rule(number: int, rule: str, stages: list[tuple[str, str, str]]) -> 
     is_void = number < len(_VOIDS)
     stage = (
         f"CASE WHEN first_void < {number} THEN 0 WHEN s_{number} > 0 AND first_doubt < {number} "
-        f"THEN NULL ELSE s_{number} END"
+        f"AND ({_BLOCKED[is_void]} >= 0) IS NOT TRUE THEN NULL ELSE s_{number} END"
         if is_void
         else f"s_{number}"
     )
@@ -251,12 +251,12 @@ def _decide_rule(number: int, rule: str, stages: list[tuple[str, str, str]]) -> 
     )
     stale = f"OR m.marker IS NULL OR m.evidence_key <> {fresh}" if note else ""
     return f"""
-SELECT * FROM (SELECT t.key, {number} AS rule, t.stage, t.blocked, m.number IS NULL AS entering,
+SELECT * REPLACE (CASE WHEN decision = 'protected' THEN blocked END AS blocked)
+FROM (SELECT t.key, {number} AS rule, t.stage, t.blocked, m.number IS NULL AS entering,
   CASE
-  WHEN t.blocked >= 0 THEN CASE WHEN t.stage > 0 THEN 'protected' END
-  WHEN t.stage IS NULL THEN 'undecided'
-  WHEN t.blocked IS NULL THEN CASE WHEN t.stage > 0 OR m.number IS NOT NULL THEN 'undecided' END
   WHEN t.stage = 0 THEN CASE WHEN m.number IS NOT NULL THEN 'change' END
+  WHEN t.blocked >= 0 THEN CASE WHEN t.stage > 0 THEN 'protected' END
+  WHEN t.stage IS NULL OR t.blocked IS NULL THEN 'undecided'
   WHEN {foreign} THEN 'foreign'
   WHEN m.number IS NULL THEN 'change'
   WHEN {gone} OR (m.has_status AND c.status IS DISTINCT FROM m.status) THEN 'overruled'

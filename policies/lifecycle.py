@@ -2,7 +2,8 @@
 
 Set-based over `findings`, `current_customers` (what the CRM shows), `open_episodes` and `held`
 (what stands by our own hand); never a loop over customers.
-Undecided never adds and never removes; a protected customer is left exactly as it is.
+Undecided never adds and never removes. A protected customer enters no rule and moves in none, but
+leaves one that holds no more: what we set there would be wrong by now.
 A customer is in one exit at most: archived before offboarded before back to the pool. While an
 earlier one cannot be told, a later one cannot either.
 """
@@ -56,18 +57,17 @@ WITH first_exits AS (
 ), state AS (
   SELECT s.key, s.rule, s.blocked, s.evidence_key,
     CASE WHEN x.exit < s.exit OR (s.bare AND s.stage > 0) THEN 0
-      WHEN s.stage > 0 AND x.doubtful < s.exit THEN NULL ELSE s.stage END AS stage
+      WHEN s.stage > 0 AND x.doubtful < s.exit AND (s.blocked >= 0) IS NOT TRUE THEN NULL
+      ELSE s.stage END AS stage
   FROM candidates s LEFT JOIN first_exits x ON x.key = s.key
 ), judged AS (
   SELECT s.key, s.rule, s.stage, s.blocked, e.number IS NULL AS entering,
     s.stage = 0 OR e.number IS NULL OR e.stage <> g.name AS moving,
     s.stage > 0 AND g.status IS NOT NULL AS claims_status,
     CASE
-      WHEN s.blocked >= 0 THEN CASE WHEN s.stage > 0 THEN 'protected' END
-      WHEN s.stage IS NULL THEN 'undecided'
-      WHEN s.blocked IS NULL THEN
-        CASE WHEN s.stage > 0 OR e.number IS NOT NULL THEN 'undecided' END
       WHEN s.stage = 0 THEN CASE WHEN e.number IS NOT NULL THEN 'change' END
+      WHEN s.blocked >= 0 THEN CASE WHEN s.stage > 0 THEN 'protected' END
+      WHEN s.stage IS NULL OR s.blocked IS NULL THEN 'undecided'
       WHEN {_FOREIGN} THEN 'foreign'
       WHEN e.number IS NULL THEN 'change'
       WHEN {_GONE} OR (h.has_status AND c.status IS DISTINCT FROM h.status) THEN 'overruled'
@@ -83,7 +83,8 @@ WITH first_exits AS (
   SELECT key, min(r.id) AS id FROM judged JOIN rules r ON r.number = rule
   WHERE claims_status AND coalesce(status, '') NOT IN ('protected', 'foreign') GROUP BY key
 )
-SELECT j.key, j.rule, j.stage, j.status, j.blocked, j.entering, j.moving,
+SELECT j.key, j.rule, j.stage, j.status, j.entering, j.moving,
+  CASE WHEN j.status = 'protected' THEN j.blocked END AS blocked,
   CASE WHEN j.stage = 0 THEN heirs.id END AS heir
 FROM judged j LEFT JOIN heirs ON heirs.key = j.key WHERE j.status IS NOT NULL"""
 
@@ -92,7 +93,7 @@ def action_statements(policy: Policy) -> list[str]:
     """SQL that fills `actions`: one row for each customer and rule that has something to say.
 
     `actions.status` is a row status of a plan; `stage` 0 means out; `blocked` is the number of
-    the protection that stands in the way; `moving`: the customer enters, leaves or changes its
+    the protection that stands in the way of a protected row; `moving`: the customer enters, leaves or changes its
     stage; `heir`: the rule that sets its status when it leaves this one. The policy is the one
     of `findings`, or the same with fewer marks and with retired rules behind its own.
     """
@@ -118,7 +119,7 @@ def action_statements(policy: Policy) -> list[str]:
         f"CREATE OR REPLACE TEMP TABLE stages {_STAGES}",
         f"INSERT INTO stages VALUES {', '.join(stages)}",
         f"CREATE OR REPLACE TEMP TABLE candidates AS {' UNION ALL '.join(candidates)}",
-        _leaving(policy, exits),
+        _leaving(exits),
         _ACTIONS,
     ]
 
@@ -156,31 +157,21 @@ def _is_bare(rule: Rule, stage: Stage) -> bool:
     return not (rule.note or stage.tag or stage.status)
 
 
-def _leaving(policy: Policy, exits: Mapping[int, int]) -> str:
+def _leaving(exits: Mapping[int, int]) -> str:
     """Customers with an open episode in a rule that they are certainly out of."""
-    numbers: dict[str, list[int]] = {}
-    for number, rule in enumerate(policy.rules):
-        numbers.setdefault(rule.kind, []).append(number)
-    blocked = " ".join(
-        f"WHEN r.number IN ({', '.join(map(str, those))}) THEN {_blocked(policy, kind)}"
-        for kind, those in numbers.items()
-    )
     orders = " ".join(f"WHEN {number} THEN {order}" for number, order in exits.items())
     order = f"CASE r.number {orders} END" if orders else "NULL"
     return f"""
 INSERT INTO candidates
-SELECT f.key, r.number, 0, CASE {blocked} END, {order}, FALSE, NULL
+SELECT f.key, r.number, 0, -1, {order}, FALSE, NULL
 FROM open_episodes e JOIN rules r ON r.id = e.rule JOIN findings f ON f.key = e.customer
 ANTI JOIN candidates s ON s.key = f.key AND s.rule = r.number"""
 
 
 def _blocked(policy: Policy, kind: str) -> str:
-    """The first protection that holds, -1 when none does, NULL when one cannot be told. What kind
-    a retired rule was is forgotten: every protection keeps its customers as they are."""
+    """The first protection that holds, -1 when none does, NULL when one cannot be told."""
     shields = [
-        number
-        for number, protection in enumerate(policy.protections)
-        if kind == RETIRED or kind in protection.kinds
+        number for number, protection in enumerate(policy.protections) if kind in protection.kinds
     ]
     if not shields:
         return "-1"

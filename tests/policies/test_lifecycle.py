@@ -84,13 +84,18 @@ class Action:
 def expected(policy: Policy, number: int, customer: Customer) -> Action | None:
     """One rule for one customer, told in sentences."""
     rule = policy.rules[number]
-    stage, blocked = effective_stage(policy, number, customer), blocked_by(policy, rule, customer)
+    blocked = blocked_by(policy, rule, customer)
+    stage = effective_stage(policy, number, customer, blocked)
     episode = customer.episodes[number]
     status = status_of(rule, number, customer, (stage, blocked))
+    if status != "protected":
+        blocked = None
     return None if status is None else Action(stage, status, blocked, episode is None)
 
 
-def effective_stage(policy: Policy, number: int, customer: Customer) -> int | None:
+def effective_stage(
+    policy: Policy, number: int, customer: Customer, blocked: int | None
+) -> int | None:
     rule, stage = policy.rules[number], customer.stages[number]
     earlier = [
         customer.stages[place]
@@ -103,7 +108,7 @@ def effective_stage(policy: Policy, number: int, customer: Customer) -> int | No
         found = rule.stages[stage - 1]
         if not (rule.note or found.tag or found.status):
             return 0
-        return None if None in earlier else stage
+        return None if None in earlier and blocked in {None, -1} else stage
     return stage
 
 
@@ -125,15 +130,12 @@ def status_of(
     rule: Rule, number: int, customer: Customer, found: tuple[int | None, int | None]
 ) -> str | None:
     stage, blocked = found
-    is_open = customer.episodes[number] is not None
+    if stage == 0:
+        return "change" if customer.episodes[number] is not None else None
     if blocked is not None and blocked >= 0:
         return "protected" if stage else None
-    if stage is None:
+    if stage is None or blocked is None:
         return "undecided"
-    if blocked is None:
-        return "undecided" if stage or is_open else None
-    if stage == 0:
-        return "change" if is_open else None
     return status_of_member(rule, number, customer, stage)
 
 
@@ -286,4 +288,4 @@ def test_a_policy_without_protections_blocks_nobody() -> None:
     )
     customer = Customer((1,), (), frozenset(), None, (None,), (None,))
     action = found_by_sql(policy, [customer])[0, 0]
-    assert (action.status, action.blocked) == ("change", -1)
+    assert (action.status, action.blocked) == ("change", None)
