@@ -13,7 +13,8 @@ import phonenumbers
 
 from connector.countries import country_code
 from connector.needs import EMAIL_VALID, PHONE_VALID, Needs
-from connector.row_shape import identifier, literal
+from connector.row_shape import identifier
+from policies.evaluation.sql_text import literal
 
 _CHUNK = 10_000
 # Several in one field: "010-62628888；13800138000" or "a@x.cn, b@x.cn".

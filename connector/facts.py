@@ -25,8 +25,9 @@ from connector.mapping_sql import (
     staged,
     where_sql,
 )
-from connector.row_shape import identifier, literal
+from connector.row_shape import identifier
 from connector.warehouse_tables import table_names
+from policies.evaluation.sql_text import literal
 
 
 class Slice(Enum):

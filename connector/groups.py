@@ -8,7 +8,8 @@ import duckdb
 
 from connector.mapping import CustomerSource, Link
 from connector.mapping_sql import staged, where_sql
-from connector.row_shape import identifier, literal
+from connector.row_shape import identifier
+from policies.evaluation.sql_text import literal
 
 # Deeper trees are taken for circles; of a circle's members the smallest key stands for all.
 DEEPEST = 12

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import duckdb
 
-from connector.mapping_sql import local_day
-from connector.row_shape import identifier, literal
+from connector.row_shape import identifier
 from connector.spool import sync_directory
+from policies.evaluation.sql_text import date_literal, day_in_zone, literal, moment_literal
 from policies.language.vocabulary import CUSTOMERS, PEOPLE, SQL_TYPES, Table
+from policies.moment import utc_without_zone
 
 # Known without a column: a person that the CRM no longer shows.
 _GONE = "gone"
@@ -90,7 +91,7 @@ def _index_sql(directory: Path, zone: str) -> str:
         "WHERE h.owner_id IS DISTINCT FROM final.last.owner GROUP BY h.key), "
         "own AS (SELECT h.key, min(h.seen_at) AS since FROM h JOIN other USING (key) "
         "WHERE h.seen_at > other.seen_at GROUP BY h.key) "
-        f"SELECT final.key, last.d, {local_day('first_at', zone)}, last.owner, "
+        f"SELECT final.key, last.d, {day_in_zone('first_at', zone)}, last.owner, "
         "CASE WHEN last.owner IS NOT NULL THEN coalesce(last.since, own.since) END "
         "FROM final LEFT JOIN own ON own.key = final.key"
     )
@@ -100,7 +101,7 @@ def append_versions(
     connection: duckdb.DuckDBPyConnection, directory: Path, zone: str, seen_at: datetime, scope: str
 ) -> int:
     """Write a version for each customer in `scope` (a condition on `c`) that has changed."""
-    moment = moment_sql(seen_at)
+    moment = moment_literal(utc_without_zone(seen_at))
     digest = _digest(_CUSTOMERS, "c")
     changed = (
         f"FROM customers c LEFT JOIN versions v ON v.key = c.key "
@@ -108,7 +109,7 @@ def append_versions(
     )
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE fresh AS SELECT c.key, {digest} AS digest, "
-        f"coalesce(v.first_seen_on, {local_day(moment, zone)}) AS first_seen_on, "
+        f"coalesce(v.first_seen_on, {day_in_zone(moment, zone)}) AS first_seen_on, "
         f"c.owner_id, c.owned_since, v.key IS NOT NULL AS known {changed}"
     )
     count, known = connection.execute(
@@ -147,7 +148,8 @@ def append_people(connection: duckdb.DuckDBPyConnection, directory: Path, seen_a
     row = connection.execute("SELECT count(*) FROM fresh").fetchone()
     count = int(row[0]) if row else 0
     if count:
-        rows = f"SELECT * EXCLUDE (digest), {moment_sql(seen_at)} AS seen_at FROM fresh"
+        moment = moment_literal(utc_without_zone(seen_at))
+        rows = f"SELECT * EXCLUDE (digest), {moment} AS seen_at FROM fresh"
         _write(connection, directory, _PEOPLE, seen_at, rows)
         connection.execute(
             "DELETE FROM people_versions USING fresh f WHERE people_versions.id = f.id"
@@ -159,20 +161,11 @@ def append_people(connection: duckdb.DuckDBPyConnection, directory: Path, seen_a
     return count
 
 
-def moment_sql(moment: datetime) -> str:
-    """A moment as a SQL timestamp in UTC."""
-    return f"TIMESTAMP {literal(_utc(moment).isoformat(sep=' '))}"
-
-
-def _utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(tzinfo=None)
-
-
 def _write(
     connection: duckdb.DuckDBPyConnection, directory: Path, kind: _Kind, at: datetime, rows: str
 ) -> None:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    name = f"{kind.table.name}-{_utc(at):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}.parquet"
+    name = f"{kind.table.name}-{at.astimezone(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}.parquet"
     temporary = directory / f"{name}.new"
     connection.execute(f"COPY ({rows}) TO {literal(str(temporary))} (FORMAT parquet)")
     handle = os.open(temporary, os.O_RDONLY)
@@ -214,7 +207,7 @@ def _last_sql(directory: Path, kind: _Kind, day: date, zone: str) -> str:
     return (
         f"SELECT {kind.key}, {picked} FROM (SELECT {kind.key}, "
         f"arg_max(struct_pack({fields}), seen_at) AS last FROM {_seen(directory, kind)} "
-        f"WHERE {local_day('seen_at', zone)} <= DATE {literal(day.isoformat())} "
+        f"WHERE {day_in_zone('seen_at', zone)} <= {date_literal(day)} "
         f"GROUP BY {kind.key})"
     )
 

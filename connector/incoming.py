@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import NamedTuple
 
 import duckdb
@@ -11,8 +10,10 @@ from connector.errors import ProtocolError
 from connector.facts import Slice, affected
 from connector.mapping import CompiledMapping
 from connector.mapping_sql import staged
-from connector.row_shape import RowShape, identifier, literal
+from connector.row_shape import RowShape, identifier
 from connector.spool import Manifest, Walk
+from policies.evaluation.sql_text import literal, moment_literal
+from policies.moment import utc_without_zone
 
 # The credentials may not read such a field: nothing is known of it, and it is not empty.
 MISSING = "is missing from every record"
@@ -87,13 +88,12 @@ def _read_json(walk: Walk, columns: dict[str, str]) -> str:
 
 
 def _rows_sql(shape: RowShape, walk: Walk) -> str:
-    pulled_at = walk.manifest.started_at.astimezone(UTC).replace(tzinfo=None)
-    constant = f'TIMESTAMP {literal(pulled_at.isoformat(sep=" "))} AS ":pulled_at"'
+    pulled_at = moment_literal(utc_without_zone(walk.manifest.started_at))
     if walk.manifest.parts:
         source = _read_json(walk, {"n": "BIGINT", "r": shape.column_type})
     else:
         source = f"(SELECT CAST(NULL AS BIGINT) AS n, CAST(NULL AS {shape.column_type}) AS r)"
-    columns = f'n AS ":n", {constant}, {shape.select_list()}'
+    columns = f'n AS ":n", {pulled_at} AS ":pulled_at", {shape.select_list()}'
     return f"SELECT {columns} FROM {source} WHERE n IS NOT NULL AND r IS NOT NULL"
 
 
@@ -176,7 +176,7 @@ def _replace(
     connection.execute(
         f'INSERT INTO tombstones SELECT {literal(name)}, o.":id", ? FROM {table} o '
         f'WHERE NOT EXISTS (FROM {fresh} f WHERE f.":id" = o.":id")',
-        [manifest.started_at.astimezone(UTC).replace(tzinfo=None)],
+        [utc_without_zone(manifest.started_at)],
     )
     connection.execute(f"DROP TABLE {table}")
     connection.execute(f"ALTER TABLE {fresh} RENAME TO {identifier(name)}")
@@ -201,7 +201,6 @@ def _tell(
 ) -> None:
     """Tombstones for what is gone, none for what is back; problems for what was rejected."""
     own = literal(name)
-    moment = manifest.started_at.astimezone(UTC).replace(tzinfo=None)
     connection.execute(
         f"DELETE FROM tombstones t WHERE object = {own} AND "
         f'(EXISTS (FROM {staged(name)} s WHERE s.":id" = t.id) '
@@ -209,7 +208,7 @@ def _tell(
     )
     connection.execute(
         f"INSERT INTO tombstones SELECT {own}, id, ? FROM gone WHERE deleted",
-        [moment],
+        [utc_without_zone(manifest.started_at)],
     )
     if manifest.rejected:
         connection.execute(

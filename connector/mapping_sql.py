@@ -19,7 +19,8 @@ from connector.mapping import (
     Source,
 )
 from connector.marker import MARKER_LENGTH
-from connector.row_shape import identifier, literal
+from connector.row_shape import identifier
+from policies.evaluation.sql_text import day_in_zone, literal
 from policies.language.vocabulary import LANGUAGES, SQL_TYPES, TABLES, Type
 from policies.language.vocabulary import Column as TableColumn
 from policies.messages import message
@@ -70,11 +71,6 @@ def table_ddl(name: str) -> str:
     return f"{name} ({columns})"
 
 
-def local_day(moment: str, zone: str) -> str:
-    """The calendar day of a UTC timestamp in a zone."""
-    return f"CAST(({moment} AT TIME ZONE 'UTC') AT TIME ZONE {literal(zone)} AS DATE)"
-
-
 def parsed(
     raw: str, kind: Type, zone: str, form: Form = Form.OFFSET, clock: str | None = None
 ) -> str:
@@ -89,7 +85,7 @@ def parsed(
     if kind is Type.BOOLEAN:
         return f"CASE {raw} WHEN 'true' THEN true WHEN 'false' THEN false END"
     if kind is Type.DATE:
-        moment = local_day(_moment(raw, zone, form, clock), zone)
+        moment = day_in_zone(_moment(raw, zone, form, clock), zone)
         return f"CASE WHEN length({raw}) = 10 THEN TRY_CAST({raw} AS DATE) ELSE {moment} END"
     if kind is Type.MOMENT:
         return _moment(raw, zone, form, clock)
@@ -315,19 +311,3 @@ def _complaint(rule: Column, column: TableColumn) -> str:
     if column.values:
         return f"is none of {', '.join(column.values)}; the mapping needs a map for it"
     return _COMPLAINTS[column.type]
-
-
-__all__ = [
-    "Doubt",
-    "Seen",
-    "alias_select",
-    "customers_select",
-    "doubts",
-    "fact_select",
-    "local_day",
-    "parsed",
-    "people_select",
-    "staged",
-    "table_ddl",
-    "where_sql",
-]

@@ -17,7 +17,7 @@ from connector.guard import (
     tripped_total,
 )
 from connector.plan_model import RuleCount
-from policies.evaluation.sql_expression import literal
+from policies.evaluation.sql_text import literal
 from policies.model import RETIRED, Policy
 
 

@@ -63,11 +63,6 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def literal(text: str) -> str:
-    """A quoted SQL text."""
-    return "'" + text.replace("'", "''") + "'"
-
-
 def _tree(paths: Iterable[str], loose: Iterable[str] = ()) -> _Node:
     root = _Node()
     free = frozenset(loose)

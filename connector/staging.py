@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 import duckdb
 import msgspec
@@ -19,12 +19,14 @@ from connector.incoming import read_incoming
 from connector.mapping import FACTS, MAPPED, CompiledMapping
 from connector.mapping_sql import Seen, staged
 from connector.needs import NO_NEEDS, Needs
-from connector.row_shape import Reject, literal
+from connector.row_shape import Reject
 from connector.shrink import Guard
 from connector.spool import Walk
 from connector.warehouse import Warehouse
 from connector.warehouse_tables import Pulled, get_meta, get_pulls, set_meta, table_names
 from connector.written import forget_overtaken, lay_over
+from policies.evaluation.sql_text import date_literal, moment_literal
+from policies.moment import utc_without_zone
 
 
 @dataclass(frozen=True)
@@ -120,8 +122,9 @@ class _Load:
     def _rebuild(self, guard: Guard, derived: Derived, *, anew: bool) -> None:
         connection, warehouse, loading = self._connection, self._warehouse, self._loading
         history.sync_versions(connection, warehouse.history_path, warehouse.zone)
-        today = self._today().isoformat()
-        seen = Seen(f"DATE {literal(today)}", history.moment_sql(loading.now), anew)
+        today = self._today()
+        now = moment_literal(utc_without_zone(loading.now))
+        seen = Seen(date_literal(today), now, anew)
         build = FactsBuild(connection, self._mapping, seen, guard.slices, derived.watched)
         build.run()
         if not loading.accept_shrink:
@@ -134,7 +137,7 @@ class _Load:
         )
         if build.people_changed:
             history.append_people(connection, warehouse.history_path, loading.now)
-        set_meta(connection, "loaded_on", today)
+        set_meta(connection, "loaded_on", today.isoformat())
 
     def _today(self) -> date:
         row = self._connection.execute(
@@ -183,9 +186,9 @@ class _Load:
             "SELECT watermark, full_at, orphans FROM pulls WHERE object = ?", [manifest.object]
         ).fetchone()
         before, full_at, orphans = row or (None, None, 0)
-        started = _naive(manifest.started_at)
+        started = utc_without_zone(manifest.started_at)
         full = manifest.since is None
-        watermark = _naive(manifest.watermark) if manifest.watermark else None
+        watermark = utc_without_zone(manifest.watermark) if manifest.watermark else None
         connection.execute("DELETE FROM pulls WHERE object = ?", [manifest.object])
         connection.execute(
             "INSERT INTO pulls VALUES (?, ?, ?, ?, ?, ?, ?, true, ?)",
@@ -231,7 +234,7 @@ class _Load:
         complete = complete and all(pull.readable and pull.full_at for pull in found)
         complete = complete and not (table in FACTS and cut & needed)
         since = [s.since for s in self._mapping.file.sources(table) if s.since is not None]
-        pulled_at = min((_naive(pull.pulled_at) for pull in found), default=None)
+        pulled_at = min((utc_without_zone(pull.pulled_at) for pull in found), default=None)
         return [table, complete, max(since, default=None), pulled_at, self._mapping.untold(table)]
 
     def _problems(self) -> dict[str, int]:
@@ -270,7 +273,3 @@ def has_paths(mapping: CompiledMapping, name: str, known: str) -> bool:
     id_path, *paths = msgspec.json.decode(known, type=list[str])
     shape = mapping.shapes[name]
     return id_path == shape.id_path and set(shape.paths) <= set(paths)
-
-
-def _naive(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment

@@ -17,7 +17,7 @@ import duckdb
 import msgspec
 
 from connector.journal import Journal
-from policies.evaluation.sql_expression import literal
+from policies.evaluation.sql_text import literal
 from policies.lifecycle import STATE_TABLES
 
 _CHUNK = 10_000

@@ -20,7 +20,6 @@ import duckdb
 from connector import history
 from connector.errors import RefusedError
 from connector.needs import Needs
-from connector.row_shape import literal
 from connector.warehouse_tables import (
     SCHEMA_VERSION,
     Pulled,
@@ -30,6 +29,7 @@ from connector.warehouse_tables import (
     table_names,
 )
 from connector.written import Receipt, chunks, insert_receipts
+from policies.evaluation.sql_text import literal
 
 WAIT_SECONDS = 10.0
 # DuckDB takes 100 to 150 MB beyond its limit; a load shares the process with the pull.

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 from typing import Protocol
 
 import duckdb
 
 from connector.models import PrimitiveKind, Ref, Scalar
-from connector.row_shape import identifier, literal
+from connector.row_shape import identifier
 from connector.warehouse_tables import get_meta, set_meta, table_names
+from policies.evaluation.sql_text import literal
+from policies.moment import utc_without_zone
 
 _CHUNK = 10_000
 _SHOWN = frozenset(
@@ -97,7 +99,7 @@ def insert_receipts(
                 "unnest($6::VARCHAR[])",
                 [
                     [item.seq for item in shown],
-                    [_utc(item.at) for item in shown],
+                    [utc_without_zone(item.at) for item in shown],
                     [str(item.ref) for item in shown],
                     [item.kind.value for item in shown],
                     [item.target for item in shown],
@@ -134,10 +136,6 @@ def lay_over(connection: duckdb.DuckDBPyConnection) -> None:
         condition = f"kind = 'set_field' AND target = {literal(status_field)}"
         connection.execute(_STATUS.format(condition=condition))
     connection.execute(_OWNER)
-
-
-def _utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(tzinfo=None)
 
 
 def _text(value: Scalar) -> str | None:

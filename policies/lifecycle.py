@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from policies.evaluation.sql_expression import literal
+from policies.evaluation.sql_text import literal
 from policies.model import EXITS, RETIRED, Policy, Rule, Stage
 
 # What the journal says we hold in the CRM: one row a customer and rule.

@@ -13,6 +13,11 @@ OFFSET_YEARS = 30
 _ONE_DAY = timedelta(days=1)
 
 
+def utc_without_zone(moment: datetime) -> datetime:
+    """The moment as the warehouse writes it. One that has no zone is in UTC already."""
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+
+
 @dataclass(frozen=True)
 class AsOf:
     """An instant, and the zone whose calendar days count."""
@@ -33,7 +38,7 @@ class AsOf:
     @cached_property
     def utc(self) -> datetime:
         """The moment as the warehouse writes it: UTC without a zone."""
-        return self.moment.astimezone(UTC).replace(tzinfo=None)
+        return utc_without_zone(self.moment)
 
     @cached_property
     def day(self) -> date:
@@ -53,7 +58,7 @@ class AsOf:
 
     def day_start(self, day: date) -> datetime:
         """The first instant of a local day, in UTC without a zone."""
-        return local_midnight(day, self._zone).replace(tzinfo=None)
+        return utc_without_zone(local_midnight(day, self._zone))
 
     @cached_property
     def offsets(self) -> tuple[tuple[datetime, int], ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from policies.moment import AsOf, local_midnight
+from policies.moment import AsOf, local_midnight, utc_without_zone
 
 FORMS = "write 2026-05-01, 2026-05-01 10:00, 180 days ago, in 30 days or today"
 
@@ -29,10 +29,10 @@ class CaseMoment:
         """UTC without a zone, as the warehouse holds it; a bare day is its local midnight."""
         local = ZoneInfo(zone)
         if self.clock is None:
-            return local_midnight(self.day, local).replace(tzinfo=None)
+            return utc_without_zone(local_midnight(self.day, local))
         written = datetime.combine(self.day, self.clock)
         aware = written if written.tzinfo else written.replace(tzinfo=local)
-        return aware.astimezone(UTC).replace(tzinfo=None)
+        return utc_without_zone(aware)
 
 
 def parse_moment(text: str, today: date | None) -> CaseMoment | None:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from types import MappingProxyType
 
 from policies.evaluation.sql_text import literal
 from policies.language.number_size import FIELD_DIGITS
 from policies.language.vocabulary import SQL_TYPES, Type
+from policies.moment import utc_without_zone
 
 _DAY = "(19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}"
 _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?"
@@ -87,7 +88,6 @@ def _valid_day(text: str) -> date | None:
 
 def _valid_moment(text: str) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(text)
+        return utc_without_zone(datetime.fromisoformat(text))
     except ValueError:
         return None
-    return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -13,15 +13,14 @@ from policies.evaluation.row_sql import OWN_MOMENTS
 from policies.evaluation.sql_expression import Kind
 from policies.language.tree import Node, RowColumn
 from policies.language.vocabulary import TABLES, Type
+from policies.moment import utc_without_zone
 
 Row = Mapping[str, Any]
 
 
 def utc(moment: datetime | None) -> datetime | None:
     """The moment as the warehouse writes it: UTC without a zone."""
-    if moment is None or moment.tzinfo is None:
-        return moment
-    return moment.astimezone(UTC).replace(tzinfo=None)
+    return None if moment is None else utc_without_zone(moment)
 
 
 class RowWriter(FunctionWriter):

@@ -44,7 +44,7 @@ from policies.language.tree import (
 from policies.language.vocabulary import SQL_TYPES, Type
 from policies.moment import AsOf
 
-__all__ = ["ExpressionSql", "Kind", "NodeSql", "Thresholds", "is_small", "literal"]
+__all__ = ["ExpressionSql", "Kind", "NodeSql", "Thresholds", "is_small"]
 
 Thresholds = Mapping[str, Sequence[Decimal | int | None]]
 

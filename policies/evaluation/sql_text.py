@@ -26,13 +26,18 @@ def date_literal(day: date) -> str:
     return f"DATE '{day.isoformat()}'"
 
 
+def day_in_zone(moment: str, zone: str) -> str:
+    """The calendar day of a timestamp in UTC, as a zone counts it."""
+    return f"CAST(({moment} AT TIME ZONE 'UTC') AT TIME ZONE {literal(zone)} AS DATE)"
+
+
 def local_day(as_of: AsOf, moment: str, *, future: bool = False) -> str:
     """The local day of an instant; `future`: it may lie behind the moment of the run.
 
     DuckDB's time zones cost more than all else in `inputs`; adding an offset costs nothing. They
     are asked only for instants outside of the known offsets.
     """
-    zoned = f"CAST(({moment} AT TIME ZONE 'UTC') AT TIME ZONE {literal(as_of.zone)} AS DATE)"
+    zoned = day_in_zone(moment, as_of.zone)
     cases = " ".join(
         f"WHEN {moment} >= {moment_literal(start)} "
         f"THEN CAST({moment} + to_seconds({offset}) AS DATE)"

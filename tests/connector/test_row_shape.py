@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from connector.row_shape import PathError, RowCheck, RowShape, literal, split_path
+from connector.row_shape import PathError, RowCheck, RowShape, split_path
 
 SHAPE = RowShape("Accounts", "id", ["Owner.id", "Tag[].name", "Labels[]", "Name"])
 
@@ -104,7 +104,3 @@ def test_fields_are_asked_for_once_and_by_their_own_name() -> None:
     assert shape.column_type == (
         'STRUCT("id" VARCHAR, "Owner" STRUCT("id" VARCHAR, "name" VARCHAR), "$se_module" VARCHAR)'
     )
-
-
-def test_quotes_in_literals_are_doubled() -> None:
-    assert literal("it's") == "'it''s'"

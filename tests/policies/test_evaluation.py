@@ -13,7 +13,8 @@ from policies.evaluation.compile_sql import compile_evaluation
 from policies.evaluation.customer_facts import CustomerFacts
 from policies.evaluation.inputs import EvidenceItem, Gaps, InputPlan, missing_inputs
 from policies.evaluation.python_expression import ExpressionWriter, divide
-from policies.evaluation.sql_expression import ExpressionSql, literal
+from policies.evaluation.sql_expression import ExpressionSql
+from policies.evaluation.sql_text import literal
 from policies.language.tree import Node
 from policies.moment import AsOf, SourceState
 from policies.policy import library_policy, parse_policy
