@@ -12,7 +12,8 @@ import duckdb
 import pytest
 
 from connector.mapping import Form
-from connector.mapping_sql import local_day, parsed
+from connector.mapping_sql import parsed
+from policies.evaluation.sql_text import day_in_zone
 from policies.language.vocabulary import Type
 from tests.connector.pull_world import World, call, deal, make_world
 
@@ -120,7 +121,7 @@ def test_values(
 
 
 def test_a_day_is_a_day_of_the_workspaces_zone(connection: duckdb.DuckDBPyConnection) -> None:
-    sql = local_day("TIMESTAMP '2026-05-13 16:00:00'", SHANGHAI)
+    sql = day_in_zone("TIMESTAMP '2026-05-13 16:00:00'", SHANGHAI)
     assert connection.execute(f"SELECT {sql}").fetchone() == (date(2026, 5, 14),)
 
 
