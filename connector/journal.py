@@ -18,8 +18,6 @@ from sqlalchemy import (
     BindParameter,
     Connection,
     Engine,
-    Select,
-    Table,
     func,
     insert,
     literal,
@@ -28,10 +26,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import OperationalError
 
-from connector import journal_intents, projection
+from connector import journal_intents, journal_plans, projection
 from connector.errors import HighseasError, RefusedError
-from connector.journal_bulk import CHUNK, insert_rows
-from connector.journal_lookup import find, find_plan, next_number, to_plan, to_run
+from connector.journal_bulk import CHUNK
+from connector.journal_lookup import find, find_plan, next_number, plan_number, to_plan, to_run
 from connector.journal_model import (
     Approval,
     Confirmed,
@@ -46,23 +44,19 @@ from connector.journal_model import (
 )
 from connector.journal_schema import (
     Moment,
-    approvals,
     intents,
     open_engine,
-    plan_rows,
     plans,
     runs,
     writer,
 )
 from connector.models import Outcome
-from connector.plan_encoding import PlanEncoding
 from connector.plan_model import (
     Fingerprint,
     Plan,
     PlanHeader,
     PlanRow,
     RowStatus,
-    encode_header,
 )
 
 RUNNING, BROKEN_OFF = "running", "broken off"
@@ -137,24 +131,8 @@ class Journal:
 
         `changes` and `primitives` count what apply would do, so not the rows of tripped rules.
         """
-        now = self._now()
         with self._write() as connection:
-            encoding = PlanEncoding(next_number(connection, plans), header)
-            key = {"number": encoding.number, "id": f"p{encoding.number:04d}", "fingerprint": ""}
-            zeros = {"changes": 0, "primitives": 0, "calls": 0, "cost": 0}
-            meaning = {"policy_hash": header.policy_hash, "header": encode_header(header)}
-            connection.execute(insert(plans), key | zeros | meaning | {"created_at": now})
-            insert_rows(connection, encoding.records(rows))
-            fingerprint = encoding.fingerprint.text()
-            this = plans.c.number == encoding.number
-            values = {
-                "id": f"p{encoding.number:04d}-{fingerprint[:6]}",
-                "fingerprint": fingerprint,
-                "changes": encoding.changes,
-                "primitives": encoding.primitives,
-            }
-            connection.execute(update(plans).where(this).values(values))
-            return to_plan(connection.execute(select(plans).where(this)).mappings().one())
+            return journal_plans.store(connection, header, rows, self._now())
 
     def set_plan_cost(self, plan_id: str, calls: int, cost: int) -> None:
         """Note what applying the plan would cost; it is no part of the fingerprint."""
@@ -188,36 +166,18 @@ class Journal:
     def approve(self, plan_id: str, fingerprint: str, who: str, how: str) -> None:
         """Note who approved exactly this plan, and how."""
         with self._write() as connection:
-            found = find_plan(connection, plan_id)
-            if fingerprint != found["fingerprint"]:
-                raise RefusedError(
-                    f"the approval is for {fingerprint[:12]}, "
-                    f"plan {found['id']} is {found['fingerprint'][:12]}",
-                    "look at the plan again and approve what it is now",
-                )
-            given = {"plan": found["number"], "fingerprint": fingerprint, "who": who, "how": how}
-            connection.execute(insert(approvals), given | {"at": self._now()})
+            given = Approval(plan_id, fingerprint, who, how, self._now())
+            journal_plans.approve(connection, given)
 
     def approval(self, plan_id: str) -> Approval | None:
         """The newest approval of a plan."""
-        query = (
-            select(plans.c.id.label("plan_id"), *_columns(approvals, "fingerprint who how at"))
-            .join_from(approvals, plans)
-            .where(plans.c.id == plan_id)
-            .order_by(approvals.c.id.desc())
-            .limit(1)
-        )
         with self._read() as connection:
-            row = connection.execute(query).mappings().one_or_none()
-        return None if row is None else Approval(**row)
+            return journal_plans.approval(connection, plan_id)
 
     def superseded_by(self, plan_id: str) -> str | None:
         """The newest plan that was made after this one and of which applying has begun."""
         with self._read() as connection:
-            number = find_plan(connection, plan_id)["number"]
-            started = (plans.c.number > number) & plans.c.started_at.is_not(None)
-            newest = select(plans.c.id).where(started).order_by(plans.c.number.desc()).limit(1)
-            return connection.scalar(newest)
+            return journal_plans.superseded_by(connection, plan_id)
 
     def mark_started(self, plan_id: str) -> None:
         """Applying begins: older plans are stale from now on."""
@@ -238,13 +198,13 @@ class Journal:
     def intend(self, sending: Sending) -> None:
         """Make a call's primitives durable before it is made, and what was held back with them."""
         with self._write() as connection:
-            number = find_plan(connection, sending.plan_id)["number"]
+            number = plan_number(connection, sending.plan_id)
             journal_intents.intend(connection, number, sending, self._now())
 
     def record(self, plan_id: str, outcomes: Sequence[Outcome]) -> None:
         """Make outcomes durable, together with the receipts, holdings and episodes they cause."""
         with self._write() as connection:
-            number = find_plan(connection, plan_id)["number"]
+            number = plan_number(connection, plan_id)
             journal_intents.record(connection, number, outcomes, self._now())
 
     def conclude(self, rows: Sequence[PlanRow]) -> None:
@@ -268,7 +228,7 @@ class Journal:
     def intent_states(self, plan_id: str, first: int, last: int) -> dict[str, IntentState]:
         """Where the primitives of the rows from `first` to `last` stand, by their key."""
         with self._read() as connection:
-            number = find_plan(connection, plan_id)["number"]
+            number = plan_number(connection, plan_id)
             return journal_intents.states(connection, number, first, last)
 
     def open_batches(self) -> list[OpenBatch]:
@@ -279,7 +239,7 @@ class Journal:
     def tally(self, plan_id: str, cap: int = 100) -> Tally:
         """How far a plan is; its lists hold at most `cap` entries."""
         with self._read() as connection:
-            number = find_plan(connection, plan_id)["number"]
+            number = plan_number(connection, plan_id)
             return journal_intents.tally(connection, number, cap)
 
     def confirmed(self, run_id: str) -> Iterator[Confirmed]:
@@ -336,11 +296,10 @@ class Journal:
 
     def _bodies(self, plan_id: str, after: int, status: RowStatus | None) -> Iterator[bytes]:
         with self._read() as connection:
-            number = find_plan(connection, plan_id)["number"]
-        page = _page_of_rows(number, status)
+            number = plan_number(connection, plan_id)
         while True:
             with self._read() as connection:
-                found = connection.execute(page.where(plan_rows.c.seq > after)).all()
+                found = journal_plans.page(connection, number, after, status)
             yield from (body for _, body in found)
             if len(found) < CHUNK:
                 return
@@ -348,16 +307,5 @@ class Journal:
 
     def _set_plan(self, plan_id: str, **values: Any) -> None:
         with self._write() as connection:
-            number = find_plan(connection, plan_id)["number"]
+            number = plan_number(connection, plan_id)
             connection.execute(update(plans).where(plans.c.number == number).values(values))
-
-
-def _page_of_rows(number: int, status: RowStatus | None) -> Select[int, bytes]:
-    query = select(plan_rows.c.seq, plan_rows.c.body).where(plan_rows.c.plan == number)
-    if status is not None:
-        query = query.where(plan_rows.c.status == status.value)
-    return query.order_by(plan_rows.c.seq).limit(CHUNK)
-
-
-def _columns(table: Table, names: str) -> list[Any]:
-    return [table.c[name] for name in names.split()]

@@ -30,6 +30,13 @@ def find_plan(connection: Connection, plan_id: str | None) -> RowMapping:
     return found
 
 
+def plan_number(connection: Connection, plan_id: str) -> int:
+    """A plan's number in its table, by its id or a unique beginning of it."""
+    exact = connection.scalar(select(plans.c.number).where(plans.c.id == plan_id))
+    number: int = find_plan(connection, plan_id)["number"] if exact is None else exact
+    return number
+
+
 def find(connection: Connection, table: Table, word: str, wanted: str) -> RowMapping:
     exact = connection.execute(select(table).where(table.c.id == wanted)).mappings().one_or_none()
     if exact is not None:
