@@ -5,11 +5,11 @@ How rows become calls stands in `delivery`, how lost answers are found again in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
-from connector.delivery import Delivery, Order
+from connector.delivery import Caller, Delivery, Order
 from connector.errors import HighseasError, Interrupted, RefusedError
 from connector.journal import Journal
 from connector.journal_model import INTENDED, Partial, Stopped
@@ -17,7 +17,7 @@ from connector.models import OutcomeStatus
 from connector.plan_model import PLAN_FORMAT, Plan
 from connector.ports import Adapter, Organisation
 from connector.readback import read_back
-from connector.settle import Time, settle_open
+from connector.settle import settle_open
 from policies.messages import message
 
 LISTED = 100  # exceptions that a report names
@@ -70,16 +70,8 @@ class ApplyReport:
     not_restored: tuple[Stopped, ...] = ()
 
 
-def apply_plan(  # noqa: PLR0913 - where time and the wish to stop come from is the caller's to say
-    journal: Journal,
-    adapter: Adapter,
-    plan_id: str,
-    conditions: ApplyConditions,
-    *,
-    clock: Callable[[], datetime],
-    sleep: Callable[[float], None],
-    should_stop: Callable[[], bool],
-    progress: Callable[[str], None],
+def apply_plan(
+    journal: Journal, adapter: Adapter, plan_id: str, conditions: ApplyConditions, caller: Caller
 ) -> ApplyReport:
     """Write a plan to the CRM: once, however often it is called and wherever it was killed.
 
@@ -87,19 +79,18 @@ def apply_plan(  # noqa: PLR0913 - where time and the wish to stop come from is 
     when the CRM cannot be asked; the same call then goes on where this one ended.
     """
     plan = journal.plan(plan_id)
-    check_plan(journal, plan, conditions, clock())
+    check_plan(journal, plan, conditions, caller.time.clock())
     journal.approve(plan.id, plan.fingerprint, conditions.approver, conditions.how)
     kind = "undo" if plan.header.kind == "undo" else "apply"
     run_id = journal.begin_run(kind, plan.id)
     user_id = conditions.organisation.user_id
     order = Order(plan, run_id, user_id, conditions.first, conditions.strict)
-    time = Time(clock, sleep)
-    delivery = Delivery(journal, adapter, order, time, should_stop, progress)
+    delivery = Delivery(journal, adapter, order, caller)
     settled = 0
     if journal.open_batches():
-        progress(message(plan.header.language, "progress.settling"))
+        caller.progress(message(plan.header.language, "progress.settling"))
     try:
-        settled = settle_open(journal, adapter, time)
+        settled = settle_open(journal, adapter, caller.time)
         journal.mark_started(plan.id)
         delivery.run()
     except HighseasError as error:

@@ -39,6 +39,15 @@ class Order:
     strict: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who runs a delivery: gives it time, may want it to stop, and is told how far it is."""
+
+    time: Time
+    should_stop: Callable[[], bool]
+    progress: Callable[[str], None]
+
+
 @dataclass(slots=True)
 class _Window:
     """The rows at hand. `stopped` intents send nothing more; `touched` records were written to."""
@@ -52,21 +61,11 @@ class _Window:
 class Delivery:
     """One walk through a plan; counts what it sends, reads and gets confirmed."""
 
-    def __init__(
-        self,
-        journal: Journal,
-        adapter: Adapter,
-        order: Order,
-        time: Time,
-        should_stop: Callable[[], bool],
-        progress: Callable[[str], None],
-    ) -> None:
+    def __init__(self, journal: Journal, adapter: Adapter, order: Order, caller: Caller) -> None:
         self._journal = journal
         self._adapter = adapter
         self._order = order
-        self._time = time
-        self._should_stop = should_stop
-        self._progress = progress
+        self._caller = caller
         self.writes = 0
         self.reads = 0
         self.done = 0
@@ -123,7 +122,7 @@ class Delivery:
         wanted = [each for each in batch.primitives if each.intent_id not in window.stopped]
         if not wanted:
             return
-        if self._should_stop():
+        if self._caller.should_stop():
             raise Interrupted(
                 f"stopped after {self.done:,} confirmed writes of plan {self._order.plan.id}",
                 f"go on with `highseas apply {self._order.plan.id}`",
@@ -185,9 +184,9 @@ class Delivery:
         self._follow(told, window)
 
     def _settle(self, sending: Sending, lost: tuple[Primitive, ...]) -> list[Outcome]:
-        now = self._time.clock()
-        batch = OpenBatch(sending.plan_id, sending.batch_id, sending.operation, now, lost)
-        return settle_batch(self._journal, self._adapter, self._capabilities, batch, self._time)
+        time = self._caller.time
+        batch = OpenBatch(sending.plan_id, sending.batch_id, sending.operation, time.clock(), lost)
+        return settle_batch(self._journal, self._adapter, self._capabilities, batch, time)
 
     def _follow(self, outcomes: list[Outcome], window: _Window) -> None:
         for outcome in outcomes:
@@ -221,7 +220,7 @@ class Delivery:
         if before * _REPORTS // total != self._handled * _REPORTS // total:
             counts = {"count": self._handled, "total": total}
             language = self._order.plan.header.language
-            self._progress(message(language, "progress.writes", **counts))
+            self._caller.progress(message(language, "progress.writes", **counts))
 
     @cached_property
     def _capabilities(self) -> Capabilities:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from connector import policy_fit
 from connector.apply import ApplyConditions, ApplyReport, apply_plan
+from connector.delivery import Caller
 from connector.errors import (
     ConfigurationError,
     FileProblems,
@@ -42,6 +43,7 @@ from connector.promises import Caveat, caveats
 from connector.pull import PullReport, pull
 from connector.remarks import policy_remarks
 from connector.reseed import reseed
+from connector.settle import Time
 from connector.undo import plan_undo
 from connector.warehouse import Warehouse
 from connector.workspace import Workspace
@@ -302,17 +304,10 @@ def run_apply(
         first=first,
         strict=context.workspace.config.apply.guard == "strict",
     )
+    should_stop = context.should_stop or context.workspace.stop_path.exists
+    caller = Caller(Time(context.now, context.sleep), should_stop, context.progress)
     try:
-        return apply_plan(
-            journal,
-            context.adapter,
-            plan.id,
-            conditions,
-            clock=context.now,
-            sleep=context.sleep,
-            should_stop=context.should_stop or context.workspace.stop_path.exists,
-            progress=context.progress,
-        )
+        return apply_plan(journal, context.adapter, plan.id, conditions, caller)
     finally:
         stage_written(context, journal)
 

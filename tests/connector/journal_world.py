@@ -14,10 +14,12 @@ from adapters.memory import MemoryAdapter
 from adapters.memory_crm import ManualClock
 from adapters.memory_profile import PLAIN, Profile
 from connector.apply import ApplyConditions, ApplyReport, apply_plan
+from connector.delivery import Caller
 from connector.journal import Journal
 from connector.models import Change, Outcome, Ref, Scalar, Step, StepKind
 from connector.plan_model import Plan, PlanHeader, PlanRow, RowStatus, RuleCount
 from connector.ports import Adapter, Batch, ReadRequest, RecordState
+from connector.settle import Time
 
 POLICY_HASH = "a" * 64
 
@@ -156,10 +158,7 @@ class Desk:
             adapter or self.adapter,
             plan.id,
             self.conditions(**conditions),
-            clock=self.clock,
-            sleep=self.sleep,
-            should_stop=should_stop or (lambda: False),
-            progress=self.said.append,
+            Caller(Time(self.clock, self.sleep), should_stop or (lambda: False), self.said.append),
         )
 
     def apply_until_killed(self, plan: Plan, fuse: Fuse) -> None:
