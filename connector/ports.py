@@ -1,4 +1,4 @@
-"""The port: all that highseas needs from a CRM. Public, typed and versioned.
+"""The port: all that highseas needs from a CRM. Public and typed.
 
 Each verb takes one frozen object and gives one back, so that a new field never changes a signature.
 Whatever a vendor does differently stays behind it. `docs/adapters.md` tells how to write one, and
@@ -15,8 +15,6 @@ from typing import Literal, Protocol, runtime_checkable
 import msgspec
 
 from connector.models import Change, Outcome, Primitive, PrimitiveKind, Ref, Scalar
-
-PORT_VERSION = 1
 
 
 class Organisation(msgspec.Struct, frozen=True):
