@@ -21,8 +21,9 @@ from connector.mapping import (
 from connector.marker import MARKER_LENGTH
 from connector.row_shape import identifier
 from policies.evaluation.sql_text import day_in_zone, literal
-from policies.language.vocabulary import LANGUAGES, SQL_TYPES, TABLES, Type
+from policies.language.vocabulary import SQL_TYPES, TABLES, Type
 from policies.language.vocabulary import Column as TableColumn
+from policies.languages import LANGUAGES
 from policies.messages import message
 
 _EPOCH = {Form.SECONDS: 1_000_000, Form.MILLISECONDS: 1_000}

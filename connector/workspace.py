@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from connector.errors import ConfigurationError, FileProblems, Problem, RefusedError
 from connector.ports import Organisation
+from policies.languages import Language
 from policies.validation import problems_from_validation
 from policies.yaml_source import read_yaml
 
@@ -67,7 +68,7 @@ class WorkspaceFile(_Section):
     workspace: Literal[1]
     name: str = Field(min_length=1)
     timezone: str
-    language: Literal["zh-CN", "en", "de"] = "en"
+    language: Language = "en"
     region: str | None = Field(default=None, pattern="^[A-Z]{2}$")
     crm: CrmSection
     policy: str = "policy.yaml"

@@ -11,7 +11,6 @@ from enum import StrEnum
 from types import MappingProxyType
 
 LANGUAGE_VERSION = 2
-LANGUAGES = ("zh-CN", "en", "de")
 
 
 class Type(StrEnum):

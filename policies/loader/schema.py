@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
+from policies.languages import Language
 from policies.loader.rule_schema import (
     Condition,
     Days,
@@ -191,7 +192,7 @@ class PolicyShape(Shape):
     policy: Literal[2]
     name: Identifier | None = None
     extends: str | None = None
-    language: Literal["zh-CN", "en", "de"] | None = None
+    language: Language | None = None
     params: dict[Identifier, ParamValue] = Field(default_factory=dict)
     define: dict[Identifier, Condition] = Field(default_factory=dict)
     scores: dict[Identifier, ScoreShape] = Field(default_factory=dict)

@@ -1,6 +1,6 @@
 """The words that people read, in each language, and the one renderer of numbers and dates."""
 
-from policies.messages.catalogue import catalogue, has_message, language_names, message
+from policies.messages.catalogue import catalogue, has_message, message
 from policies.messages.phrases import (
     column_label,
     condition_words,
@@ -18,7 +18,6 @@ __all__ = [
     "evidence_phrase",
     "has_message",
     "input_label",
-    "language_names",
     "message",
     "metric_label",
     "table_label",

@@ -1,6 +1,6 @@
 """Message catalogues: YAML files beside this module, `LANGUAGE.yaml` and `LANGUAGE.PART.yaml`.
 
-A new file is a new language; what it lacks is said in English.
+What a language lacks is said in English.
 """
 
 from __future__ import annotations
@@ -51,11 +51,6 @@ def _flat(prefix: str, section: Mapping[str, object]) -> list[tuple[str, str]]:
 @cache
 def _shipped() -> Mapping[str, tuple[Traversable, ...]]:
     return parts(resources.files("policies.messages"))
-
-
-def language_names() -> tuple[str, ...]:
-    """The languages that have a catalogue."""
-    return tuple(sorted(_shipped()))
 
 
 @cache

@@ -12,7 +12,8 @@ from connector.models import PrimitiveKind
 from connector.ports import Capabilities, NoteLookup, ObjectInfo, Schema, WriteLimit
 from connector.promises import Caveat, Unkept, caveats, of_plan
 from connector.summary import promise_lines, promise_text, promises_json
-from policies.messages import has_message, language_names
+from policies.languages import LANGUAGES
+from policies.messages import has_message
 
 ALL = tuple(PrimitiveKind)
 NO_NOTES = tuple(kind for kind in ALL if "note" not in kind)
@@ -111,7 +112,7 @@ def test_zoho_has_the_caveats_that_hold_for_it() -> None:
     assert codes(described) == ["automations", "full_pulls"]
 
 
-@pytest.mark.parametrize("language", language_names())
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_every_caveat_and_state_has_its_words(language: str) -> None:
     for code in Unkept:
         assert has_message(language, f"promise.{code}")

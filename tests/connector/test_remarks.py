@@ -17,7 +17,8 @@ from connector.remarks import (
     sign_policy,
 )
 from policies.authoring.signature import SIGNOFF_FILE
-from policies.messages import language_names, message
+from policies.languages import LANGUAGES
+from policies.messages import message
 from policies.model import Policy
 from policies.policy import parse_policy
 from policies.process import Process
@@ -67,7 +68,7 @@ rules:
 limits: {total: 3%, backlog: {wave: 50, order: oldest}}
 """
 ALL_WORDS = ("tell", "wait", "cancel", "extend", "act", "mark.field", "review", "revisit", "todo")
-each_language = pytest.mark.parametrize("language", language_names())
+each_language = pytest.mark.parametrize("language", LANGUAGES)
 
 
 @pytest.fixture

@@ -12,10 +12,11 @@ from connector.journal_model import Run
 from connector.plan_model import Plan, PlanHeader
 from connector.ports import Capabilities
 from connector.summary import Voice, init_lines, plan_lines, preview, runs_lines, stop_lines
-from policies.messages import language_names, message
+from policies.languages import LANGUAGES
+from policies.messages import message
 from tests.connector.journal_world import rule_count
 
-each_language = pytest.mark.parametrize("language", language_names())
+each_language = pytest.mark.parametrize("language", LANGUAGES)
 
 
 def run(status: str) -> Run:

@@ -11,7 +11,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from policies.language.vocabulary import EVENTS, LANGUAGES, Type
+from policies.language.vocabulary import EVENTS, Type
+from policies.languages import LANGUAGES
 from policies.moment import AsOf
 from policies.policy import parse_policy
 from tests.policies.policy_world import (

@@ -8,7 +8,8 @@ import pytest
 
 from policies.authoring.metric_docs import metric_form, metrics_page
 from policies.language.metrics import CLOCKS, FORMULAS, FUNCTIONS, METRICS
-from policies.language.vocabulary import ATTRIBUTES, EVENTS, LANGUAGES
+from policies.language.vocabulary import ATTRIBUTES, EVENTS
+from policies.languages import LANGUAGES
 
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
 

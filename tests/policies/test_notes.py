@@ -9,7 +9,7 @@ import pytest
 
 from policies.duration import Duration
 from policies.evaluation.evidence import EvidenceItem
-from policies.language.vocabulary import LANGUAGES
+from policies.languages import LANGUAGES
 from policies.model import KINDS, Rule, Stage
 from policies.notes import MAX_TITLE, NoteForm, counts_days
 from policies.process import Process, Todo

@@ -21,7 +21,8 @@ from policies.language.tree import (
     RowColumn,
     Today,
 )
-from policies.language.vocabulary import LANGUAGES, Type
+from policies.language.vocabulary import Type
+from policies.languages import LANGUAGES
 from policies.messages import catalogue
 from policies.policy import parse_policy
 

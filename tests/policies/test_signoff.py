@@ -21,7 +21,7 @@ from policies.authoring.signoff import (
 )
 from policies.calendar import Calendar
 from policies.errors import FileProblems
-from policies.language.vocabulary import LANGUAGES
+from policies.languages import LANGUAGES
 from policies.model import Policy, Rule
 from policies.policy import library_names, library_text, load_policy, parse_policy
 
