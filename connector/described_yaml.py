@@ -9,7 +9,8 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from connector.errors import FileProblems, Problem
-from policies.validation import nearest, problems_from_validation
+from policies.suggestion import nearest
+from policies.validation import problems_from_validation
 from policies.yaml_source import Document, PathKey, read_yaml
 
 __all__ = ["Document", "PathKey", "Problem", "checked", "nearest", "read_yaml"]

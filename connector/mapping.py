@@ -26,7 +26,8 @@ from connector.mapping_file import (
 from connector.row_shape import PathError, RowShape, is_list_path, split_path
 from policies.language.vocabulary import TABLES, Type
 from policies.language.vocabulary import Column as TableColumn
-from policies.validation import nearest, problems_from_validation
+from policies.suggestion import nearest
+from policies.validation import problems_from_validation
 from policies.yaml_source import Document, read_yaml
 
 STATUS_PLACEHOLDER = "$status_field"

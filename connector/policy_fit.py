@@ -27,7 +27,7 @@ from policies.language.tree import (
 from policies.language.vocabulary import ATTRIBUTES, TABLES, Type
 from policies.model import Policy
 from policies.policy import load_policy
-from policies.validation import nearest
+from policies.suggestion import nearest
 
 _STATUS_TYPES = frozenset({"text", "choice", "other"})
 _TYPES: Mapping[str, Type] = MappingProxyType(

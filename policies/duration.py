@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from policies.validation import nearest
+from policies.suggestion import nearest
 
 MAX_COUNT = 36_500
 

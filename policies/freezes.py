@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
-from policies.validation import nearest
+from policies.suggestion import nearest
 from policies.workdays import (
     NotUnderstoodError,
     fold,

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from policies.validation import nearest
+from policies.suggestion import nearest
 
 TEMPLATE_NAMES = ("title", "reason", "facts", "stage", "label", "task")
 MAX_TEMPLATE = 4_000

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
 from policies.errors import Problem
+from policies.suggestion import described, nearest, shortened
 from policies.yaml_source import Document, PathKey, wide_sign
 
 _WORDS = {
@@ -32,22 +32,6 @@ _WORDS = {
 
 # Without these the keys beside them mean nothing.
 _NEEDED = {("calendar", "holidays"), ("money", "base")}
-
-
-def closest(name: str, valid: Iterable[str]) -> str:
-    """The valid name that was meant; empty if none comes near."""
-    lowered = {candidate.lower(): candidate for candidate in sorted(set(valid))}
-    match = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
-    return lowered[match[0]] if match else ""
-
-
-def nearest(name: str, valid: Iterable[str]) -> str:
-    """`did you mean 'x'?` for the closest valid name; else the valid names, if they are few."""
-    names = sorted(set(valid))
-    meant = closest(name, names)
-    if meant:
-        return f"did you mean '{meant}'?"
-    return f"valid here: {', '.join(names)}" if 0 < len(names) <= 12 else ""
 
 
 def problems_from_validation(
@@ -77,7 +61,7 @@ def _problem(document: Document, item: Mapping[str, Any], model: Any) -> Problem
     if kind == "extra_forbidden":
         names = _field_names(model, path[:-1]) if model is not None else set()
         hint = wide_sign(last) or nearest(last, names)
-        return document.problem(path, f"unknown key '{_shown(last)}'", hint, key=True)
+        return document.problem(path, f"unknown key '{shortened(last)}'", hint, key=True)
     if kind in {"missing", "union_tag_not_found"}:
         name = str(context.get("discriminator", last)).strip("'")
         return document.problem(path, f"the key '{name}' is missing", key=True)
@@ -105,22 +89,6 @@ def _wide_sign_in(value: object) -> str:
 
 def _split(expected: str) -> list[str]:
     return expected.replace(" or ", ", ").split(",")
-
-
-def _shown(value: object) -> str:
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def described(value: object) -> str:
-    """A value of a file, in a sentence."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, Mapping):
-        return "keys and values"
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return "a list"
-    return f"'{_shown(value)}'"
 
 
 def _resolved(document: Document, loc: Sequence[str | int]) -> PathKey:

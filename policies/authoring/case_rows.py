@@ -13,7 +13,7 @@ from policies.authoring.case_time import FORMS, CaseMoment, parse_days, parse_mo
 from policies.errors import Problem
 from policies.language.number_text import plain
 from policies.language.vocabulary import TABLES, Type
-from policies.validation import nearest
+from policies.suggestion import nearest
 from policies.yaml_source import Document, PathKey
 
 MAX_TIMES = 1_000

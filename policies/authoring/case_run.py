@@ -15,7 +15,7 @@ from policies.evaluation.customer_facts import CustomerFacts, InputValues, with_
 from policies.language.metrics import MIN_CASES
 from policies.language.tree import Rank, RankKind
 from policies.model import Policy
-from policies.validation import nearest
+from policies.suggestion import nearest
 
 Breaks = Mapping[str, Sequence[Decimal | int | None]]
 GivenBreaks = Mapping[Rank, tuple[Decimal | int, ...]]

@@ -20,7 +20,7 @@ from policies.errors import FileProblems, Problem
 from policies.language.vocabulary import EVENTS
 from policies.model import Policy
 from policies.moment import AsOf, SourceState
-from policies.validation import nearest
+from policies.suggestion import nearest
 from policies.yaml_source import Document, PathKey, read_yaml, read_yaml_file
 
 _HINT = "correct the file, then run the test again"

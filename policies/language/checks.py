@@ -26,7 +26,7 @@ from policies.language.tree import (
     walk,
 )
 from policies.language.vocabulary import ATTRIBUTES, TABLES, Type
-from policies.validation import nearest
+from policies.suggestion import nearest
 
 ABC_CLASSES = ("A", "B", "C")
 # As many as a metric is taken to have: `number_size.digits`.

@@ -36,7 +36,7 @@ from policies.language.tree import (
     WorkdaysSince,
 )
 from policies.language.vocabulary import ATTRIBUTES, EVENTS, OWNER_ATTRIBUTES, Type
-from policies.validation import nearest
+from policies.suggestion import nearest
 
 __all__ = ["Built", "Defined", "Scope", "build"]
 

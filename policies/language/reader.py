@@ -31,7 +31,7 @@ from policies.language.tree import (
     children,
 )
 from policies.language.vocabulary import Type
-from policies.validation import nearest
+from policies.suggestion import nearest
 
 _CALL = re.compile(r"(\w+)\s*\(")
 _NUMBER = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,6})?|\.[0-9]{1,6}")

@@ -34,7 +34,7 @@ from policies.language.vocabulary import (
     LATE_ENTRY_DAYS,
     Type,
 )
-from policies.validation import nearest
+from policies.suggestion import nearest
 
 BACKFILLED = "backfilled"
 TODAY = "today"

@@ -6,7 +6,7 @@ from functools import cache
 from importlib import resources
 
 from policies.errors import ConfigurationError
-from policies.validation import nearest
+from policies.suggestion import nearest
 
 
 @cache

@@ -24,7 +24,7 @@ from policies.loader.schema import (
     ScoreShape,
 )
 from policies.model import KINDS
-from policies.validation import nearest
+from policies.suggestion import nearest
 
 T = TypeVar("T")
 Named = dict[str, Placed[T]]

@@ -13,7 +13,8 @@ from policies.loader.draft import Draft, check_nothing_gone, draft_of, laid_upon
 from policies.loader.ledger import Ledger, Place
 from policies.loader.schema import VERSION, PolicyShape
 from policies.loader.upgrade import upgraded
-from policies.validation import closest, nearest, problems_from_validation, refused_parts
+from policies.suggestion import closest, nearest
+from policies.validation import problems_from_validation, refused_parts
 from policies.yaml_source import Document, PathKey, read_yaml, read_yaml_file
 
 _LIBRARY = "library/"

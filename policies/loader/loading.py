@@ -27,7 +27,7 @@ from policies.loader.schema import VERSION
 from policies.loader.settings import read_settings
 from policies.model import KINDS, Policy
 from policies.process import ProcessDate
-from policies.validation import closest, nearest
+from policies.suggestion import closest, nearest
 from policies.yaml_source import Document, PathKey, plain_scalar
 
 MAX_PARAM = 10**15

@@ -35,7 +35,7 @@ from policies.process import (
     Todo,
     Unclaimed,
 )
-from policies.validation import nearest
+from policies.suggestion import nearest
 
 _DATES = {item.value: item for item in ProcessDate}
 

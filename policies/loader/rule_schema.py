@@ -18,7 +18,7 @@ from pydantic import (
 
 from policies.duration import UNITS, Duration, DurationError, parse_duration
 from policies.model import KINDS, Kind
-from policies.validation import described
+from policies.suggestion import described
 
 Role = Literal["owner", "manager", "admin"]
 Scalar = bool | int | Decimal | str

@@ -20,7 +20,7 @@ from policies.loader.schema import BacklogShape, LimitShape, OwnerLimitShape, Ra
 from policies.model import Limit, Limits, OwnerLimit
 from policies.money import ExchangeRate, Money, read_currency, read_rates
 from policies.process import Backlog
-from policies.validation import nearest
+from policies.suggestion import nearest
 from policies.workdays import NotUnderstoodError
 from policies.yaml_source import read_text_file
 

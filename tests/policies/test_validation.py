@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from policies.validation import nearest, problems_from_validation
+from policies.validation import problems_from_validation
 from policies.yaml_source import read_yaml
 
 
@@ -73,10 +73,3 @@ def test_decimals_of_the_reader_fit_floats() -> None:
     outer = Outer.model_validate(document.value)
     assert outer.one is not None
     assert outer.one.ratio == 0.25
-
-
-def test_the_nearest_name_or_the_few_valid_ones() -> None:
-    assert nearest("Strter", ["starter", "other"]) == "did you mean 'starter'?"
-    assert nearest("zzz", ["b", "a"]) == "valid here: a, b"
-    assert nearest("zzz", []) == ""
-    assert nearest("zzz", [f"name{number}" for number in range(13)]) == ""
