@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from policies.freezes import Anchor, Freeze, read_freeze
-from policies.workdays import NotUnderstoodError, is_workday, read_country, year_of
-
-__all__ = ["Anchor", "Calendar", "Freeze", "NotUnderstoodError", "read_country", "read_freeze"]
+from policies.freezes import Freeze
+from policies.workdays import is_workday, year_of
 
 
 @dataclass(frozen=True, slots=True)

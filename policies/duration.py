@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from policies.errors import NotUnderstoodError
 from policies.suggestion import nearest
 
 MAX_COUNT = 36_500
@@ -30,15 +31,6 @@ _WORDS: Mapping[str, str] = MappingProxyType(
 _FORM = re.compile(r"([0-9]{1,9})\s*([^\W\d_]+)")
 
 
-class DurationError(ValueError):
-    """No span of time that can be used here: a fact and a way out."""
-
-    def __init__(self, message: str, suggestion: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.suggestion = suggestion
-
-
 @dataclass(frozen=True, slots=True)
 class Duration:
     """`count` whole units, one of UNITS."""
@@ -51,17 +43,19 @@ class Duration:
 
 
 def parse_duration(text: str, units: tuple[str, ...] = UNITS) -> Duration:
-    """Read a span in one of these units. Raises `DurationError` with a sentence for its author."""
+    """Read a span in one of these units. Raises `NotUnderstoodError`."""
     shown = text[:40]
     match = _FORM.fullmatch(text.strip())
     if match is None:
-        raise DurationError(
+        raise NotUnderstoodError(
             f"expected a number and a unit, found '{shown}'", f"write 10 {units[0]}"
         )
     count, word = int(match.group(1)), match.group(2).lower()
     unit = _WORDS.get(word, word)
     if unit not in units:
-        raise DurationError(f"'{shown}' is in no unit that can be used here", nearest(word, units))
+        raise NotUnderstoodError(
+            f"'{shown}' is in no unit that can be used here", nearest(word, units)
+        )
     if not 1 <= count <= MAX_COUNT:
-        raise DurationError(f"'{shown}' is no time to wait", f"from 1 to {MAX_COUNT:,} {unit}")
+        raise NotUnderstoodError(f"'{shown}' is no time to wait", f"from 1 to {MAX_COUNT:,} {unit}")
     return Duration(count, unit)

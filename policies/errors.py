@@ -23,6 +23,15 @@ class ConfigurationError(HighseasError):
     exit_code = 2
 
 
+class NotUnderstoodError(ValueError):
+    """A text of the policy's author says nothing that can be used: a fact and a way out."""
+
+    def __init__(self, message: str, suggestion: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.suggestion = suggestion
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
     """One thing wrong at one place of a file; `line` and `column` count from 1."""

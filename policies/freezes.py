@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
+from policies.errors import NotUnderstoodError
 from policies.suggestion import nearest
 from policies.workdays import (
-    NotUnderstoodError,
     fold,
     holiday_names,
     is_workday,

@@ -12,9 +12,8 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import cached_property
 from itertools import groupby
 
-from policies.errors import FileProblems, Problem
+from policies.errors import FileProblems, NotUnderstoodError, Problem
 from policies.language.number_text import plain
-from policies.workdays import NotUnderstoodError
 
 COLUMNS = ("date", "currency", "rate")
 

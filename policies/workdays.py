@@ -14,6 +14,8 @@ from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from policies.errors import NotUnderstoodError
+
 if TYPE_CHECKING:
     from holidays import HolidayBase
 
@@ -24,15 +26,6 @@ _ANNOUNCED_YEARLY = frozenset({"BY", "CN", "HU", "LV", "RU", "UZ", "VN"})
 _SAMPLE = range(2020, 2031)
 _REMARK = re.compile(r"\s*[(（].*$")
 _DIGIT = re.compile(r"\d")
-
-
-class NotUnderstoodError(ValueError):
-    """A text of the policy's author says nothing that can be used: a fact and a way out."""
-
-    def __init__(self, message: str, suggestion: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.suggestion = suggestion
 
 
 @dataclass(frozen=True, slots=True)

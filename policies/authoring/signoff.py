@@ -18,7 +18,8 @@ from policies.authoring.signature import (
     thresholds,
 )
 from policies.authoring.signoff_rules import Words, protection_title, rule_lines, words_for
-from policies.calendar import Anchor, Calendar, Freeze
+from policies.calendar import Calendar
+from policies.freezes import Anchor, Freeze
 from policies.language.metrics import CLOCKS
 from policies.language.number_text import plain
 from policies.language.rows import build_clock

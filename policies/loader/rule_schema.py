@@ -16,7 +16,8 @@ from pydantic import (
     Tag,
 )
 
-from policies.duration import UNITS, Duration, DurationError, parse_duration
+from policies.duration import UNITS, Duration, parse_duration
+from policies.errors import NotUnderstoodError
 from policies.model import KINDS, Kind
 from policies.suggestion import described
 
@@ -66,7 +67,7 @@ def _in_units(*units: str) -> Callable[[object], Duration]:
         if isinstance(value, str):
             return parse_duration(value, units)
         message = f"expected a number and a unit, found {described(value)}"
-        raise DurationError(message, f"write 10 {units[0]}")
+        raise NotUnderstoodError(message, f"write 10 {units[0]}")
 
     return read
 

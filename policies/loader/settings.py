@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TypeVar
 from zoneinfo import available_timezones
 
-from policies.calendar import Calendar, Freeze, read_country, read_freeze
-from policies.errors import ConfigurationError, FileProblems
+from policies.calendar import Calendar
+from policies.errors import ConfigurationError, FileProblems, NotUnderstoodError
+from policies.freezes import Freeze, read_freeze
 from policies.language.vocabulary import EVENTS
 from policies.loader.draft import Draft
 from policies.loader.ledger import Ledger, Place, Placed
@@ -21,7 +22,7 @@ from policies.model import Limit, Limits, OwnerLimit
 from policies.money import ExchangeRate, Money, read_currency, read_rates
 from policies.process import Backlog
 from policies.suggestion import nearest
-from policies.workdays import NotUnderstoodError
+from policies.workdays import read_country
 from policies.yaml_source import read_text_file
 
 T = TypeVar("T")

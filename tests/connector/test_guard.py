@@ -11,7 +11,8 @@ from connector.guard import (
     tripped_owner_total,
     tripped_total,
 )
-from policies.calendar import Calendar, read_freeze
+from policies.calendar import Calendar
+from policies.freezes import read_freeze
 from policies.model import EXITS, KINDS, RETIRED, Limit, Limits, OwnerLimit
 
 HALF = Decimal("0.5")

@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.calendar import Calendar, NotUnderstoodError, read_country, read_freeze
-from policies.workdays import year_of
+from policies.calendar import Calendar
+from policies.errors import NotUnderstoodError
+from policies.freezes import read_freeze
+from policies.workdays import read_country, year_of
 
 T = TypeVar("T")
 CHINA = Calendar("CN")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from policies.duration import Duration, DurationError, parse_duration
+from policies.duration import Duration, parse_duration
+from policies.errors import NotUnderstoodError
 
 
 @pytest.mark.parametrize(
@@ -40,7 +41,7 @@ def test_a_span_is_a_number_and_a_unit(text: str, duration: Duration, shown: str
 def test_anything_else_says_what_to_write(
     text: str, units: tuple[str, ...], message: str, suggestion: str
 ) -> None:
-    with pytest.raises(DurationError) as raised:
+    with pytest.raises(NotUnderstoodError) as raised:
         parse_duration(text, units)
     assert raised.value.message.startswith(message)
     assert raised.value.suggestion == suggestion

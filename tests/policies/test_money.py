@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.errors import FileProblems
+from policies.errors import FileProblems, NotUnderstoodError
 from policies.money import ExchangeRate, Money, read_currency, read_rates
-from policies.workdays import NotUnderstoodError
 
 RATES = """date,currency,rate
 2026-01-01,EUR,7.8
