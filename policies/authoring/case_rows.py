@@ -11,7 +11,7 @@ from typing import Any
 
 from policies.authoring.case_time import FORMS, CaseMoment, parse_days, parse_moment
 from policies.errors import Problem
-from policies.language.number_text import plain
+from policies.language.number_text import scalar_text
 from policies.language.vocabulary import TABLES, Type
 from policies.suggestion import nearest
 from policies.yaml_source import Document, PathKey
@@ -216,10 +216,3 @@ def truth_of(value: object) -> bool | None:
         return value
     word = value.lower() if isinstance(value, str) else None
     return True if word in YES else False if word in NO else None
-
-
-def scalar_text(value: object) -> str:
-    """A scalar of YAML as text again."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return plain(value) if isinstance(value, Decimal) else str(value)

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from policies.authoring.case_rows import NO, YES, RowReader, scalar_text
+from policies.authoring.case_rows import NO, YES, RowReader
 from policies.authoring.case_time import as_of_moment, parse_moment
 from policies.errors import FileProblems, Problem
+from policies.language.number_text import scalar_text
 from policies.language.vocabulary import EVENTS
 from policies.model import Policy
 from policies.moment import AsOf, SourceState

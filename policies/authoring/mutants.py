@@ -12,7 +12,7 @@ from policies.authoring.satisfiable import can_hold
 from policies.authoring.written import metrics_in, written
 from policies.condition import Expression
 from policies.language.metrics import METRICS
-from policies.language.number_text import plain
+from policies.language.number_text import scalar_text
 from policies.language.tree import (
     MIRRORED,
     NUMERIC,
@@ -184,18 +184,18 @@ def _edges(node: Compare) -> Iterator[Change]:
 
 def _order_edges(node: Compare, operator: str, value: Node, edge: Constant) -> Iterator[Change]:
     other, side = _EDGES[operator]
-    shown, neighbour = constant_shown(edge), _moved(edge, side * _step(value, edge))
+    shown, neighbour = scalar_text(edge.value), _moved(edge, side * _step(value, edge))
     exactly = _with(value, "=", shown)
     yield Change(node, Compare(other, value, edge), value, shown, exactly)
     # Of `> 5` the number above matters only where there is none between.
     if operator in {">=", "<="} or value.type is Type.INTEGER:
-        beyond = _with(value, "=", constant_shown(neighbour))
+        beyond = _with(value, "=", scalar_text(neighbour.value))
         yield Change(node, Compare(operator, value, neighbour), value, shown, beyond)
 
 
 def _equality_edges(node: Compare, operator: str, value: Node, edge: Constant) -> Iterator[Change]:
     """The number itself, and of `= 5` the numbers on either side too."""
-    shown = constant_shown(edge)
+    shown = scalar_text(edge.value)
     asks = _with(value, "=", shown)
     yield Change(node, Compare(operator, value, _NOWHERE), value, shown, asks)
     for other, word in ((">=", ">"), ("<=", "<")) if operator == "=" else ():
@@ -210,8 +210,8 @@ def _constants_within(node: Compare) -> Iterator[Change]:
             for direction in (1, -1):
                 moved = _moved(inner, direction * _step(inner, inner))
                 new = _rebuilt(node, {inner: moved})
-                shown = constant_shown(inner)
-                asks = _ask("differs", first=shown, second=constant_shown(moved))
+                shown = scalar_text(inner.value)
+                asks = _ask("differs", first=shown, second=scalar_text(moved.value))
                 yield Change(node, new, node, shown, asks)
 
 
@@ -293,11 +293,6 @@ def _moved(constant: Constant, by: Decimal | int) -> Constant:
 
 def _is_number(node: Node) -> bool:
     return isinstance(node, Constant) and node.type in NUMERIC
-
-
-def constant_shown(constant: Constant) -> str:
-    value = constant.value
-    return plain(value) if isinstance(value, Decimal) else str(value)
 
 
 def _replaced(tree: Node, change: Change) -> Node:

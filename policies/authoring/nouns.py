@@ -6,13 +6,12 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cache
 from typing import ClassVar
 
 from policies.language.expressions import Scope, build
 from policies.language.metrics import FORMULAS, METRICS
-from policies.language.number_text import plain
+from policies.language.number_text import scalar_text
 from policies.language.tree import (
     Arithmetic,
     Attribute,
@@ -91,8 +90,8 @@ class Nouns(ABC):
         return self.of_name(node, self.figure(node))
 
     def figure(self, node: Constant) -> str:
-        number = plain(node.value) if isinstance(node.value, Decimal) else str(node.value)
-        return self.number(number) if node.value == 0 else self.chosen(self.number(number))
+        number = self.number(scalar_text(node.value))
+        return number if node.value == 0 else self.chosen(number)
 
     def number(self, plain_text: str) -> str:
         return value_text(self.language, Type.NUMBER, plain_text)

@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from policies.authoring.case_rows import scalar_text
 from policies.condition import Expression
 from policies.errors import Problem
+from policies.language.number_text import scalar_text
 from policies.language.syntax import names_in
 from policies.messages import message
 from policies.model import KINDS, Policy

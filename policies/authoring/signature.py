@@ -14,7 +14,7 @@ import yaml
 from policies.authoring.places import Places, parameters_in
 from policies.condition import Expression
 from policies.errors import FileProblems, Problem
-from policies.language.number_text import Value, plain
+from policies.language.number_text import Value, scalar_text
 from policies.language.tree import Arithmetic, Case, Compare, Constant, MetricValue, Node, children
 from policies.meaning import meaning
 from policies.model import Policy
@@ -71,7 +71,7 @@ def thresholds(policy: Policy) -> tuple[Threshold, ...]:
     users = _first_uses(policy)
     own = _own_parameters(policy)
     found = [
-        Threshold(name, _text(value), users.get(name))
+        Threshold(name, scalar_text(value), users.get(name))
         for name, value in policy.params.items()
         if name in users or name in own
     ]
@@ -79,7 +79,7 @@ def thresholds(policy: Policy) -> tuple[Threshold, ...]:
     for owner, trees in _owned_conditions(policy):
         numbers = [item for tree in trees for item in _numbers(tree, tree, policy, seen)]
         for place, (clause, value) in enumerate(numbers, start=1):
-            found.append(Threshold(f"{owner} #{place}", _text(value), clause))
+            found.append(Threshold(f"{owner} #{place}", scalar_text(value), clause))
     return tuple(found)
 
 
@@ -175,12 +175,6 @@ SETTINGS = ("limits", "pools", "calendar", "money", "group", "language")
 def _digest(part: object) -> str:
     text = json.dumps(meaning(part), ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _text(value: Value) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return plain(value) if isinstance(value, Decimal) else str(value)
 
 
 def score_terms(tree: Node) -> tuple[Node, ...]:

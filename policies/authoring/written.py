@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
 
 from policies.language.metrics import FORMULAS, METRICS
-from policies.language.number_text import plain
+from policies.language.number_text import Value, scalar_text
 from policies.language.tree import (
     LEAVES,
     AllOf,
@@ -39,21 +38,17 @@ MAX_LENGTH = 80
 ABC_SHARES = (80, 95)
 
 
-def full_text(node: Node) -> str:
-    """The part in the words of the language."""
-    return _written(node)
-
-
 def written(node: Node) -> str:
-    """The same, cut where it grows long."""
+    """The part in the words of the language, cut where it grows long."""
     text = full_text(node)
     return text if len(text) <= MAX_LENGTH else f"{text[: MAX_LENGTH - 3]}..."
 
 
-def _written(node: Node) -> str:  # noqa: C901, PLR0911, PLR0912 - one line a kind of node
+def full_text(node: Node) -> str:  # noqa: C901, PLR0911, PLR0912 - one line a kind of node
+    """The same, however long it is."""
     match node:
         case Constant(value):
-            return constant_text(value)
+            return _constant(value)
         case Not(part):
             return f"NOT {_inner(part)}"
         case AllOf(parts):
@@ -65,23 +60,23 @@ def _written(node: Node) -> str:  # noqa: C901, PLR0911, PLR0912 - one line a ki
         case OneOf(value, options):
             return f"{_inner(value)} IN ({_listed(options)})"
         case IsBlank(attribute):
-            return f"{_written(attribute)} IS NULL"
+            return f"{full_text(attribute)} IS NULL"
         case Never(moment):
-            return f"never({_written(moment)})"
+            return f"never({full_text(moment)})"
         case DaysSince(moment):
-            return f"days_since({_written(moment)})"
+            return f"days_since({full_text(moment)})"
         case WorkdaysSince(moment):
-            return f"workdays_since({_written(moment)})"
+            return f"workdays_since({full_text(moment)})"
         case Extreme(greatest, parts):
             return f"{'greatest' if greatest else 'least'}({_listed(parts)})"
         case Rank(RankKind.ABC, value, shares) if shares != ABC_SHARES:
-            return f"abc({_written(value)}, {', '.join(map(str, shares))})"
+            return f"abc({full_text(value)}, {', '.join(map(str, shares))})"
         case Rank(kind, value):
-            return f"{kind.value}({_written(value)})"
+            return f"{kind.value}({full_text(value)})"
         case Rate(part, whole):
-            return _formula(node) or f"rate({_written(part)}, {_written(whole)})"
+            return _formula(node) or f"rate({full_text(part)}, {full_text(whole)})"
         case Case((condition,), _, Node()):
-            return f"if({_written(condition)}, ...)"
+            return f"if({full_text(condition)}, ...)"
         case Case():
             return "tier"
         case RowColumn(_, name):
@@ -131,18 +126,15 @@ def _formula(node: Rate) -> str:
 
 
 def _inner(node: Node) -> str:
-    text = _written(node)
+    text = full_text(node)
     return f"({text})" if isinstance(node, AllOf | AnyOf | Arithmetic) else text
 
 
 def _listed(nodes: tuple[Node, ...]) -> str:
-    return ", ".join(map(_written, nodes))
+    return ", ".join(map(full_text, nodes))
 
 
-def constant_text(value: object) -> str:
-    """A constant as it stands in a condition."""
+def _constant(value: Value) -> str:
     if isinstance(value, bool):
         return str(value).upper()
-    if isinstance(value, Decimal):
-        return plain(value)
-    return f"'{value}'" if isinstance(value, str) else str(value)
+    return f"'{value}'" if isinstance(value, str) else scalar_text(value)

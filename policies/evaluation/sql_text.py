@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from decimal import Decimal
 
-from policies.language.number_text import Value, plain
+from policies.language.number_text import Value, scalar_text
 from policies.moment import AsOf
 
 
@@ -15,7 +14,7 @@ def literal(value: Value) -> str:
         return "TRUE" if value else "FALSE"
     if isinstance(value, str):
         return "'" + value.replace("'", "''") + "'"
-    return plain(value) if isinstance(value, Decimal) else str(value)
+    return scalar_text(value)
 
 
 def moment_literal(moment: datetime) -> str:

@@ -1,4 +1,4 @@
-"""Numbers as the text of their digits, one form for one value."""
+"""Numbers and other scalars as text, one form for one value."""
 
 from __future__ import annotations
 
@@ -21,3 +21,10 @@ def plain(value: Decimal) -> str:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in {"-0", ""} else text
+
+
+def scalar_text(value: object) -> str:
+    """A scalar of YAML as text again."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return plain(value) if isinstance(value, Decimal) else str(value)
