@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from policies.evaluation.inputs import InputPlan
+from policies.evaluation.inputs import Input, InputPlan
 from policies.evaluation.sql_expression import NO_CLASS, Kind
 from policies.language.number_size import DIVISION_SCALE
 from policies.language.tree import (
@@ -308,20 +308,21 @@ class ExpressionWriter(FunctionWriter):
         days = list(self._plan.workdays)
         return self._plan.workdays[min(max(day, days[0]), days[-1])]
 
-    def leaf(self, node: Node) -> str:
+    def _input(self, node: Node) -> Input:
         assert isinstance(node, LEAVES)  # noqa: S101 - a condition on customers has no other
-        return f"i[{self._plan.of(node).place}]"
+        return self._plan.of(node)
+
+    def leaf(self, node: Node) -> str:
+        return f"i[{self._input(node).place}]"
 
     def leaf_moment(self, node: Node, kind: Kind) -> str:
-        assert isinstance(node, LEAVES)  # noqa: S101 - as above
-        place = self._plan.of(node).place
+        place = self._input(node).place
         if kind is Kind.WORKDAY:
             return self.named(kind, node, lambda: self.workday(f"i[{place}]"))
         return f"m[{place}]" if kind is Kind.INSTANT else f"i[{place}]"
 
     def settled(self, node: Node) -> str:
-        assert isinstance(node, LEAVES)  # noqa: S101 - as above
-        item = self._plan.of(node)
+        item = self._input(node)
         guards = ["h"] if item.history else []
         if item.may_be_unclear:
             guards.append(f"{item.place} not in g")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
 
-from policies.evaluation.inputs import InputPlan
+from policies.evaluation.inputs import Input, InputPlan
 from policies.evaluation.sql_text import date_literal, literal, moment_literal
 from policies.language.number_size import DIVISION_SCALE, digits, scale
 from policies.language.number_text import plain
@@ -273,19 +273,20 @@ class ExpressionSql(NodeSql):
         self._thresholds = thresholds
         self._rank_names = {rank: f"t_{place}" for place, rank in enumerate(plan.ranks)}
 
-    def leaf(self, node: Node) -> str:
+    def _input(self, node: Node) -> Input:
         assert isinstance(node, LEAVES)  # noqa: S101 - a condition on customers has no other
-        return self._plan.of(node).column
+        return self._plan.of(node)
+
+    def leaf(self, node: Node) -> str:
+        return self._input(node).column
 
     def leaf_moment(self, node: Node, kind: Kind) -> str:
-        assert isinstance(node, LEAVES)  # noqa: S101 - as above
-        item = self._plan.of(node)
+        item = self._input(node)
         columns = {Kind.INSTANT: item.instant_column, Kind.WORKDAY: item.workday_column}
         return columns.get(kind, item.column)
 
     def settled(self, node: Node) -> str:
-        assert isinstance(node, LEAVES)  # noqa: S101 - as above
-        item = self._plan.of(node)
+        item = self._input(node)
         guards = ["h"] if item.history else []
         if item.may_be_unclear:
             guards.append(f"NOT {item.unclear_column}")
