@@ -266,13 +266,18 @@ class InputPlan:
         return all(item.exhaustive for item in found if item.metric)
 
     @cached_property
+    def workday_span(self) -> tuple[date, date]:
+        """The first and the last day that have a number in the count of workdays."""
+        today = self.as_of.day.toordinal()
+        first = date.fromordinal(max(1, today - _WORKDAYS_BEFORE))
+        return first, date.fromordinal(today + _WORKDAYS_AFTER)
+
+    @cached_property
     def workdays(self) -> Mapping[date, int]:
         """Each day around the run with its number in the count of workdays."""
-        first = date.fromordinal(max(1, self.as_of.day.toordinal() - _WORKDAYS_BEFORE))
-        last = date.fromordinal(self.as_of.day.toordinal() + _WORKDAYS_AFTER)
         calendar = self.policy.calendar
         assert calendar is not None  # noqa: S101 - the language asks for it where it is needed
-        return dict(calendar.workday_index(first, last))
+        return dict(calendar.workday_index(*self.workday_span))
 
     @cached_property
     def _conditions(self) -> dict[str, Condition]:

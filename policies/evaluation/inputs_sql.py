@@ -80,14 +80,13 @@ class _Inputs:
 
     def _workdays(self) -> str:
         """One digit a day: ten thousand rows of values would take longer to read than to join."""
-        days = list(self._plan.workdays)
         counts = [0, *self._plan.workdays.values()]
         digits = "".join(str(later - earlier) for earlier, later in pairwise(counts))
         return (
             f"CREATE OR REPLACE TEMP TABLE {WORKDAYS} AS "
-            f"SELECT {date_literal(days[0])} + CAST(place AS INTEGER) AS day, "
+            f"SELECT {date_literal(self._plan.workday_span[0])} + CAST(place AS INTEGER) AS day, "
             "CAST(sum(CAST(digit AS INTEGER)) OVER (ORDER BY place) AS BIGINT) AS number "
-            f"FROM (SELECT unnest(range({len(days)})) AS place, "
+            f"FROM (SELECT unnest(range({len(digits)})) AS place, "
             f"unnest(string_split('{digits}', '')) AS digit)"
         )
 
@@ -113,8 +112,7 @@ class _Inputs:
         items = [item for item in self._plan.inputs if item.workday]
         if not items:
             return query
-        days = list(self._plan.workdays)
-        first, last = date_literal(days[0]), date_literal(days[-1])
+        first, last = map(date_literal, self._plan.workday_span)
         columns, joins = ["i.*"], []
         for item in items:
             name, day = f"n_{item.place}", f"i.{item.column}"

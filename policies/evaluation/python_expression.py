@@ -305,8 +305,8 @@ class ExpressionWriter(FunctionWriter):
     def _number(self, day: Any) -> int | None:
         if day is None:
             return None
-        days = list(self._plan.workdays)
-        return self._plan.workdays[min(max(day, days[0]), days[-1])]
+        first, last = self._plan.workday_span
+        return self._plan.workdays[min(max(day, first), last)]
 
     def _input(self, node: Node) -> Input:
         assert isinstance(node, LEAVES)  # noqa: S101 - a condition on customers has no other
