@@ -10,7 +10,7 @@ import yaml
 
 from connector.errors import ConfigurationError
 from connector.workspace import CONFIG_NAME, STATE_NAME, load_workspace
-from policies.policy import library_names, library_text
+from policies.library import library_names, library_text
 
 
 @dataclass(frozen=True)

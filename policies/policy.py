@@ -1,4 +1,4 @@
-"""Policies from files, from text and from the library; the file format for editors."""
+"""Policies from files and from text; the file format for editors."""
 
 from __future__ import annotations
 
@@ -7,20 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from policies.language.vocabulary import Type
-from policies.library import library_names, library_text
 from policies.loader.loading import policy_of
 from policies.loader.schema import PolicyShape
 from policies.model import Policy
 from policies.yaml_source import read_yaml, read_yaml_file
-
-__all__ = [
-    "library_names",
-    "library_policy",
-    "library_text",
-    "load_policy",
-    "parse_policy",
-    "policy_json_schema",
-]
 
 
 def load_policy(
@@ -44,10 +34,6 @@ def parse_policy(
 ) -> Policy:
     """The same for a text; `folder` is where the files that it names stand."""
     return policy_of(read_yaml(text, name), folder, {}, fields or {})
-
-
-def library_policy(name: str) -> Policy:
-    return parse_policy(library_text(name), f"{name}.yaml")
 
 
 def policy_json_schema() -> dict[str, Any]:

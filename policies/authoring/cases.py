@@ -22,7 +22,7 @@ from policies.language.vocabulary import EVENTS
 from policies.model import Policy
 from policies.moment import AsOf, SourceState
 from policies.suggestion import nearest
-from policies.yaml_source import Document, PathKey, read_yaml, read_yaml_file
+from policies.yaml_source import Document, PathKey, read_yaml_file
 
 _HINT = "correct the file, then run the test again"
 _ZONE_HINT = "write timezone: Asia/Shanghai"
@@ -112,19 +112,19 @@ class CaseFile:
     customers: tuple[CaseCustomer, ...] = ()
 
 
-def load_cases(path: Path, policy: Policy, *, zone: str | None = None) -> CaseFile:
-    """Read a case file against the names of a policy. Raises `FileProblems`.
+def read_cases(document: Document, policy: Policy, zone: str | None = None) -> CaseFile:
+    """A case file against the names of a policy. Raises `FileProblems`.
 
     `zone`: the time zone where neither the file nor the policy names one.
     """
-    return _read(read_yaml_file(path), policy, zone)
-
-
-def parse_cases(
-    text: str, policy: Policy, name: str = "cases.yaml", *, zone: str | None = None
-) -> CaseFile:
-    """The same from text."""
-    return _read(read_yaml(text, name), policy, zone)
+    if not isinstance(document.value, dict):
+        message = "a case file holds keys and values"
+        raise FileProblems([document.problem((), message, "begin with cases: 1")], _HINT)
+    reader = _CaseReader(document, policy, policy.timezone or zone)
+    found = reader.file()
+    if found is None or reader.rows.problems:
+        raise FileProblems(list(dict.fromkeys(reader.rows.problems)), _HINT)
+    return found
 
 
 def load_all_cases(
@@ -136,7 +136,7 @@ def load_all_cases(
     problems: list[Problem] = []
     for path in sorted(folder.glob("*.yaml")):
         try:
-            found.append(load_cases(path, policy, zone=zone))
+            found.append(read_cases(read_yaml_file(path), policy, zone))
         except FileProblems as error:
             problems += error.problems
     if problems:
@@ -151,17 +151,6 @@ def cases_without(files: Sequence[CaseFile], policy: Policy) -> tuple[str, ...]:
         item.id for item in policy.protections if not getattr(item, "built_in", False)
     ]
     return tuple(name for name in names if name not in named)
-
-
-def _read(document: Document, policy: Policy, zone: str | None) -> CaseFile:
-    if not isinstance(document.value, dict):
-        message = "a case file holds keys and values"
-        raise FileProblems([document.problem((), message, "begin with cases: 1")], _HINT)
-    reader = _CaseReader(document, policy, policy.timezone or zone)
-    found = reader.file()
-    if found is None or reader.rows.problems:
-        raise FileProblems(list(dict.fromkeys(reader.rows.problems)), _HINT)
-    return found
 
 
 class _CaseReader:

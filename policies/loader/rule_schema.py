@@ -16,7 +16,7 @@ from pydantic import (
     Tag,
 )
 
-from policies.duration import UNITS, Duration, parse_duration
+from policies.duration import Duration, parse_duration
 from policies.errors import NotUnderstoodError
 from policies.model import KINDS, Kind
 from policies.suggestion import described
@@ -85,7 +85,6 @@ Roles = Annotated[
 Days = Annotated[
     Duration, PlainValidator(_in_units("days", "workdays"), json_schema_input_type=str)
 ]
-Anytime = Annotated[Duration, PlainValidator(_in_units(*UNITS), json_schema_input_type=str)]
 
 
 class MarkShape(Shape):

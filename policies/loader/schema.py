@@ -20,7 +20,6 @@ from policies.loader.rule_schema import (
 from policies.model import VERBS, Kind
 
 VERSION = 2
-LIMIT_KEYS = ("total", "owner", "rules", "backlog")
 
 
 def _share(value: object) -> object:

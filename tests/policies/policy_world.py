@@ -14,8 +14,10 @@ from policies.evaluation.compile_sql import compile_evaluation
 from policies.evaluation.customer_facts import CustomerFacts, with_groups
 from policies.evaluation.inputs import EvidenceItem
 from policies.language.vocabulary import EVENTS, SQL_TYPES, TABLES
+from policies.library import library_text
 from policies.model import Policy
 from policies.moment import AsOf, SourceState
+from policies.policy import parse_policy
 
 FACTS = tuple(EVENTS)
 ALL_COMPLETE = {fact: SourceState(complete=True) for fact in (*FACTS, "people")}
@@ -28,6 +30,10 @@ class Outcome:
     stages: tuple[int | None, ...]
     holds: tuple[bool | None, ...]
     evidence: tuple[tuple[EvidenceItem, ...], ...]
+
+
+def library_policy(name: str) -> Policy:
+    return parse_policy(library_text(name), f"{name}.yaml")
 
 
 def new_world() -> duckdb.DuckDBPyConnection:

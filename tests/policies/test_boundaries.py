@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import pytest
 
 from policies.authoring.boundaries import uncovered
-from policies.authoring.cases import parse_cases
+from policies.authoring.cases import read_cases
 from policies.authoring.mutants import mutants
 from policies.policy import parse_policy
+from policies.yaml_source import read_yaml
 
 HEAD = "policy: 2\nname: p\n"
 CASES = "cases: 1\nas_of: 2026-06-01\ntimezone: Asia/Shanghai\n"
@@ -19,7 +20,7 @@ CASES = "cases: 1\nas_of: 2026-06-01\ntimezone: Asia/Shanghai\n"
 def gaps(policy_text: str, *case_texts: str, untested: Sequence[str] = ()) -> list[str]:
     policy = parse_policy(HEAD + policy_text)
     files = [
-        (policy, parse_cases(CASES + text, policy, f"{number}.yaml"))
+        (policy, read_cases(read_yaml(CASES + text, f"{number}.yaml"), policy))
         for number, text in enumerate(case_texts)
     ]
     return [
@@ -192,7 +193,7 @@ def test_case_files_with_parameters_of_their_own_count() -> None:
     policy = parse_policy(text)
     own = parse_policy(text.replace("7", "2"))
     lines = "".join(f"  - {{id: c{n}, {orders(n, 'yes')}}}\n" for n in (1, 2))
-    file = parse_cases(f"{CASES}customers:\n{lines}", policy)
+    file = read_cases(read_yaml(f"{CASES}customers:\n{lines}", "own.yaml"), policy)
     assert uncovered(policy, [(own, file)]) == ()
     assert len(uncovered(policy, [(policy, file)])) == 1
 

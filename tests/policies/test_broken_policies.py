@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from policies.errors import FileProblems, Problem
-from policies.policy import library_names, library_text, load_policy
+from policies.library import library_names, library_text
+from policies.policy import load_policy
 
 BROKEN = 1_000
 ROOT = Path(__file__).resolve().parents[2]

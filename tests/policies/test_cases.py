@@ -16,12 +16,13 @@ from policies.authoring.cases import (
     CaseFile,
     cases_without,
     load_all_cases,
-    load_cases,
-    parse_cases,
+    read_cases,
 )
 from policies.errors import FileProblems
+from policies.model import Policy
 from policies.moment import SourceState
 from policies.policy import parse_policy
+from policies.yaml_source import read_yaml
 
 POLICY = parse_policy(
     """\
@@ -46,7 +47,11 @@ HEAD = "cases: 1\nas_of: 2026-06-01\ntimezone: Asia/Shanghai\n"
 
 
 def read(text: str) -> CaseFile:
-    return parse_cases(HEAD + text, POLICY)
+    return parsed(HEAD + text)
+
+
+def parsed(text: str, policy: Policy = POLICY, zone: str | None = None) -> CaseFile:
+    return read_cases(read_yaml(text, "cases.yaml"), policy, zone)
 
 
 def customer(text: str) -> Any:
@@ -55,7 +60,7 @@ def customer(text: str) -> Any:
 
 def problems(text: str, *, head: str = HEAD) -> list[str]:
     with pytest.raises(FileProblems) as caught:
-        parse_cases(head + text, POLICY)
+        parsed(head + text)
     return [str(problem) for problem in caught.value.problems]
 
 
@@ -286,9 +291,9 @@ def test_a_file_without_a_time_zone_has_that_of_the_policy_or_of_the_caller(
     text = "cases: 1\nas_of: 2026-06-01\ncustomers: [{id: x}]\n"
     placed = replace(POLICY, timezone="Europe/Berlin")
     own = text + "timezone: UTC\n"
-    assert parse_cases(text, placed, zone="Asia/Shanghai").as_of.zone == "Europe/Berlin"
-    assert parse_cases(text, POLICY, zone="Asia/Shanghai").as_of.zone == "Asia/Shanghai"
-    assert parse_cases(own, placed, zone="Asia/Shanghai").as_of.zone == "UTC"
+    assert parsed(text, placed, "Asia/Shanghai").as_of.zone == "Europe/Berlin"
+    assert parsed(text, POLICY, "Asia/Shanghai").as_of.zone == "Asia/Shanghai"
+    assert parsed(own, placed, "Asia/Shanghai").as_of.zone == "UTC"
     (tmp_path / "a.yaml").write_text(text, "utf-8")
     (file,) = load_all_cases(tmp_path, POLICY, zone="Asia/Shanghai")
     assert file.as_of.zone == "Asia/Shanghai"
@@ -299,7 +304,7 @@ def test_the_folder_is_read_by_name_and_its_problems_together(tmp_path: Path) ->
     (tmp_path / "b.yaml").write_text(HEAD + "customers: [{id: x}]\n", "utf-8")
     (tmp_path / "a.yaml").write_text(HEAD + "customers: [{id: y}]\n", "utf-8")
     assert [item.file for item in load_all_cases(tmp_path, POLICY)] == ["a.yaml", "b.yaml"]
-    assert load_cases(tmp_path / "a.yaml", POLICY).customers[0].id == "y"
+    assert load_all_cases(tmp_path, POLICY)[0].customers[0].id == "y"
     (tmp_path / "a.yaml").write_text("cases: 1\n", "utf-8")
     (tmp_path / "c.yaml").write_text("cases\n", "utf-8")
     with pytest.raises(FileProblems) as caught:

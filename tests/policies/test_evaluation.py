@@ -17,13 +17,14 @@ from policies.evaluation.sql_expression import ExpressionSql
 from policies.evaluation.sql_text import literal
 from policies.language.tree import Node
 from policies.moment import AsOf, SourceState
-from policies.policy import library_policy, parse_policy
+from policies.policy import parse_policy
 from tests.policies.policy_world import (
     ALL_COMPLETE,
     Outcome,
     add_customer,
     duckdb_outcomes,
     insert,
+    library_policy,
     new_world,
     python_outcomes,
 )

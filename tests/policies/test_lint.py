@@ -11,9 +11,11 @@ import pytest
 from policies.authoring.lint import lint
 from policies.authoring.signature import sign
 from policies.errors import Problem
+from policies.library import library_names
 from policies.messages import catalogue
 from policies.moment import SourceState
-from policies.policy import library_names, library_policy, load_policy, parse_policy
+from policies.policy import load_policy, parse_policy
+from tests.policies.policy_world import library_policy
 
 HEAD = "policy: 2\nname: p\n"
 ALL = {"orders": SourceState(complete=True), "activities": SourceState(complete=True)}

@@ -11,15 +11,10 @@ import pytest
 
 from policies.errors import ConfigurationError, FileProblems
 from policies.language.tree import Constant, walk
+from policies.library import library_names, library_text
 from policies.model import Limit
-from policies.policy import (
-    library_names,
-    library_policy,
-    library_text,
-    load_policy,
-    parse_policy,
-    policy_json_schema,
-)
+from policies.policy import load_policy, parse_policy, policy_json_schema
+from tests.policies.policy_world import library_policy
 
 POLICY = """\
 policy: 2

@@ -22,8 +22,9 @@ from policies.authoring.signoff import (
 from policies.calendar import Calendar
 from policies.errors import FileProblems
 from policies.languages import LANGUAGES
+from policies.library import library_names, library_text
 from policies.model import Policy, Rule
-from policies.policy import library_names, library_text, load_policy, parse_policy
+from policies.policy import load_policy, parse_policy
 
 POLICY = """
 policy: 2
