@@ -18,7 +18,7 @@ from connector.workspace import Workspace
 from policies.evaluation.compile_python import Explanation, RuleResult, evaluate_customer
 from policies.evaluation.compile_sql import compile_evaluation
 from policies.evaluation.customer_facts import CustomerFacts, group_of, with_groups
-from policies.evaluation.inputs import missing_inputs
+from policies.evaluation.evidence import missing_inputs
 from policies.language.vocabulary import EVENTS
 from policies.messages import evidence_phrase, message
 from policies.moment import AsOf

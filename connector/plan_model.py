@@ -14,7 +14,7 @@ from functools import cached_property
 import msgspec
 
 from connector.models import Primitive
-from policies.evaluation.inputs import EvidenceItem as Evidence
+from policies.evaluation.evidence import EvidenceItem as Evidence
 
 __all__ = [
     "PLAN_FORMAT",

@@ -14,7 +14,7 @@ from connector.models import Change, Primitive, Ref, Step, StepKind
 from connector.plan_model import Evidence, PlanRow, RowStatus
 from connector.ports import Adapter
 from policies.evaluation.compile_sql import CompiledEvaluation
-from policies.evaluation.inputs import missing_inputs
+from policies.evaluation.evidence import missing_inputs
 from policies.evaluation.sql_text import literal
 from policies.lifecycle import exit_order
 from policies.model import RETIRED, Policy, Rule, Stage

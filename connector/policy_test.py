@@ -20,7 +20,7 @@ from policies.authoring.lint import lint
 from policies.authoring.signature import Signature
 from policies.errors import Problem
 from policies.evaluation.compile_sql import compile_evaluation
-from policies.evaluation.inputs import EvidenceItem
+from policies.evaluation.evidence import EvidenceItem
 from policies.language.metrics import MIN_CASES
 from policies.language.vocabulary import SQL_TYPES, TABLES, Type
 from policies.messages import evidence_phrase, message

@@ -21,22 +21,6 @@ from policies.money import Money
 from policies.process import Backlog, FieldMark, Pool, Process
 from policies.yaml_source import Document
 
-__all__ = [
-    "EXITS",
-    "KINDS",
-    "RETIRED",
-    "VERBS",
-    "Expression",
-    "Kind",
-    "Limit",
-    "Limits",
-    "OwnerLimit",
-    "Policy",
-    "Protection",
-    "Rule",
-    "Stage",
-]
-
 RETIRED = "retired"
 Kind = Literal["pool", "task", "void", "cleanout", "defect", "tier"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar
 
-from policies.language.expressions import Scope, build
+from policies.language.expressions import build
 from policies.language.metrics import FORMULAS, METRICS
 from policies.language.number_text import scalar_text
+from policies.language.scope import Scope
 from policies.language.tree import (
     Arithmetic,
     Attribute,

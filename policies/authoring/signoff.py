@@ -11,10 +11,7 @@ from policies.authoring.signature import (
     Signature,
     Threshold,
     differences,
-    read_signature,
     score_terms,
-    sign,
-    signature_text,
     thresholds,
 )
 from policies.authoring.signoff_rules import Words, protection_title, rule_lines, words_for
@@ -30,18 +27,6 @@ from policies.messages import has_message, message, table_label, value_text
 from policies.model import KINDS, RETIRED, Limit, Policy, Protection
 from policies.money import Money
 from policies.yaml_source import plain_scalar
-
-__all__ = [
-    "Difference",
-    "Signature",
-    "difference_text",
-    "differences",
-    "read_signature",
-    "render_signoff",
-    "sign",
-    "signature_text",
-    "thresholds",
-]
 
 
 def render_signoff(policy: Policy, language: str, *, signed: Signature | None) -> str:

@@ -8,7 +8,8 @@ from decimal import Context, Decimal, localcontext
 from typing import Any
 
 from policies.evaluation.customer_facts import CustomerFacts, InputReader, InputValues
-from policies.evaluation.inputs import EvidenceItem, InputPlan
+from policies.evaluation.evidence import EvidenceItem
+from policies.evaluation.inputs import InputPlan
 from policies.evaluation.python_expression import ExpressionWriter
 from policies.evaluation.sql_expression import Thresholds
 from policies.evaluation.thresholds import thresholds_of

@@ -10,17 +10,16 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
 
+from policies.condition import Expression
 from policies.evaluation.evidence import (
     KNOWN,
     MISSING,
     NEVER,
     EvidenceItem,
     Gaps,
-    Scalar,
     fallbacks,
     input_leaves,
     input_of,
-    missing_inputs,
     scalar,
 )
 from policies.evaluation.row_plan import as_told, may_be_unknown
@@ -41,20 +40,8 @@ from policies.language.tree import (
     walk,
 )
 from policies.language.vocabulary import ATTRIBUTES, OWNER_ATTRIBUTES, Type
-from policies.model import Expression, Policy
+from policies.model import Policy
 from policies.moment import AsOf, SourceState
-
-__all__ = [
-    "KNOWN",
-    "MISSING",
-    "NEVER",
-    "EvidenceItem",
-    "Gaps",
-    "Input",
-    "InputPlan",
-    "Scalar",
-    "missing_inputs",
-]
 
 _NOT_PULLED = SourceState(complete=False)
 PEOPLE = "people"

@@ -16,7 +16,7 @@ from policies.language.checks import Refusal
 from policies.language.metrics import FORMULAS, FUNCTIONS, METRICS, MIN_CASES, Formula
 from policies.language.reader import Reader, called_name
 from policies.language.rows import TODAY
-from policies.language.scope import Built, Defined, Reading, Scope
+from policies.language.scope import Built, Reading, Scope
 from policies.language.syntax import parse
 from policies.language.tree import (
     Arithmetic,
@@ -37,8 +37,6 @@ from policies.language.tree import (
 )
 from policies.language.vocabulary import ATTRIBUTES, EVENTS, OWNER_ATTRIBUTES, Type
 from policies.suggestion import nearest
-
-__all__ = ["Built", "Defined", "Scope", "build"]
 
 _PULLED = (*EVENTS, "people", "customers")
 _VOCABULARY = frozenset({*ATTRIBUTES, *METRICS, *FORMULAS, TODAY, "tier", "tags"})

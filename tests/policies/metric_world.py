@@ -11,17 +11,19 @@ from typing import Any
 import duckdb
 
 from policies.calendar import Calendar
+from policies.condition import Expression
 from policies.evaluation.compile_python import PythonEvaluation
 from policies.evaluation.compile_sql import CompiledEvaluation, compile_evaluation
 from policies.evaluation.customer_facts import InputValues, with_groups
 from policies.evaluation.inputs import Input
 from policies.evaluation.python_expression import ExpressionWriter
 from policies.evaluation.sql_expression import ExpressionSql
-from policies.language.expressions import Scope, build
+from policies.language.expressions import build
 from policies.language.metrics import FORMULAS, METRICS, Aggregate
+from policies.language.scope import Scope
 from policies.language.tree import NUMERIC, Compare, Constant, MetricValue, Never, Node, Today
 from policies.language.vocabulary import EVENTS, PEOPLE, Column, Type
-from policies.model import Expression, Limits, Policy, Protection
+from policies.model import Limits, Policy, Protection
 from policies.moment import AsOf, SourceState
 from policies.money import ExchangeRate, Money
 from tests.policies.policy_world import customer_facts, new_world

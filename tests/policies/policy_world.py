@@ -12,7 +12,7 @@ import duckdb
 from policies.evaluation.compile_python import PythonEvaluation
 from policies.evaluation.compile_sql import compile_evaluation
 from policies.evaluation.customer_facts import CustomerFacts, with_groups
-from policies.evaluation.inputs import EvidenceItem
+from policies.evaluation.evidence import EvidenceItem
 from policies.language.vocabulary import EVENTS, SQL_TYPES, TABLES
 from policies.library import library_text
 from policies.model import Policy

@@ -9,7 +9,7 @@ from functools import cache
 import duckdb
 import pytest
 
-from policies.evaluation.inputs import EvidenceItem
+from policies.evaluation.evidence import EvidenceItem
 from policies.moment import AsOf, SourceState
 from policies.notes import NoteForm
 from policies.policy import parse_policy

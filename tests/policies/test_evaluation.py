@@ -11,7 +11,8 @@ import pytest
 from policies.evaluation.compile_python import evaluate_customer
 from policies.evaluation.compile_sql import compile_evaluation
 from policies.evaluation.customer_facts import CustomerFacts
-from policies.evaluation.inputs import EvidenceItem, Gaps, InputPlan, missing_inputs
+from policies.evaluation.evidence import EvidenceItem, Gaps, missing_inputs
+from policies.evaluation.inputs import InputPlan
 from policies.evaluation.python_expression import ExpressionWriter, divide
 from policies.evaluation.sql_expression import ExpressionSql
 from policies.evaluation.sql_text import literal

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.language.expressions import Built, Defined, Scope, build
+from policies.language.expressions import build
 from policies.language.metrics import FUNCTIONS, METRICS
 from policies.language.number_text import plain
+from policies.language.scope import Built, Defined, Scope
 from policies.language.syntax import names_in, tiers_in
 from policies.language.tree import (
     AllOf,

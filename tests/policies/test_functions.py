@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.language.brackets import Brackets
-from policies.language.expressions import Defined, Scope, build, formula_tree
+from policies.language.expressions import build, formula_tree
 from policies.language.metrics import FORMULAS, Formula
 from policies.language.number_size import MAX_DIGITS, digits, scale
+from policies.language.scope import Defined, Scope
 from policies.language.tree import (
     NUMERIC,
     Arithmetic,

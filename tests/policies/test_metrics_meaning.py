@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from policies.condition import Expression
 from policies.evaluation.compile_python import PythonEvaluation
 from policies.evaluation.compile_sql import compile_evaluation
-from policies.evaluation.inputs import EvidenceItem
+from policies.evaluation.evidence import EvidenceItem
 from policies.evaluation.row_plan import may_be_unknown
 from policies.language.tree import (
     Attribute,
@@ -32,7 +33,7 @@ from policies.language.tree import (
     WorkdaysSince,
 )
 from policies.language.vocabulary import Type
-from policies.model import Expression, Protection
+from policies.model import Protection
 from policies.moment import AsOf, SourceState
 from policies.policy import parse_policy
 from tests.policies.metric_world import CALENDAR, MONEY, SCOPE, Comparison, policy_of, tree_of

@@ -9,12 +9,13 @@ from typing import Any
 import duckdb
 import pytest
 
+from policies.condition import Expression
 from policies.evaluation.compile_python import PythonEvaluation
 from policies.evaluation.compile_sql import compile_evaluation
 from policies.evaluation.customer_facts import CustomerFacts
 from policies.language.tree import Node, Not
 from policies.language.vocabulary import CUSTOMERS, EVENTS, Table, Type
-from policies.model import Expression, Rule, Stage
+from policies.model import Rule, Stage
 from policies.moment import AsOf
 from tests.policies.metric_world import (
     CALENDAR,

@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 
 from policies.authoring.prose import Teller, teller
-from policies.language.expressions import Scope, build
+from policies.language.expressions import build
+from policies.language.scope import Scope
 from policies.language.tree import (
     Arithmetic,
     Compare,

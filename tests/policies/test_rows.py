@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.language.expressions import Built, Defined, Scope, build
+from policies.language.expressions import build
 from policies.language.metrics import METRICS, Aggregate
 from policies.language.rows import build_clock, build_rows, fixed_tree, metric_value
+from policies.language.scope import Built, Defined, Scope
 from policies.language.tree import (
     AllOf,
     AnyOf,

@@ -9,16 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from policies.authoring.signoff import (
+from policies.authoring.signature import (
     Signature,
-    difference_text,
     differences,
     read_signature,
-    render_signoff,
     sign,
     signature_text,
     thresholds,
 )
+from policies.authoring.signoff import difference_text, render_signoff
 from policies.calendar import Calendar
 from policies.errors import FileProblems
 from policies.languages import LANGUAGES
