@@ -8,13 +8,8 @@ from enum import Enum
 import duckdb
 
 from connector.groups import regroup
-from connector.mapping import (
-    FACTS,
-    MAPPED,
-    CompiledMapping,
-    FactSource,
-    Source,
-)
+from connector.mapping import FACTS, MAPPED, CompiledMapping
+from connector.mapping_file import FactSource, Source
 from connector.mapping_sql import (
     Seen,
     alias_select,

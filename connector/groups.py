@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import duckdb
 
-from connector.mapping import CustomerSource, Link
+from connector.mapping_file import CustomerSource, Link
 from connector.mapping_sql import staged, where_sql
 from connector.row_shape import identifier
 from policies.evaluation.sql_text import literal

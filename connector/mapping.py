@@ -14,13 +14,8 @@ from pydantic import ValidationError
 from connector.errors import FileProblems, Problem
 from connector.mapping_file import (
     Column,
-    Condition,
-    CustomerSource,
-    FactSource,
-    Form,
     Link,
     MappingFile,
-    NoteSource,
     Source,
 )
 from connector.row_shape import PathError, RowShape, is_list_path, split_path
@@ -258,21 +253,3 @@ def _wanted(source: Source, own_note: str | None) -> Iterator[tuple[str, str, li
     through = getattr(source, "through", None)
     if through is not None:
         yield through.object, through.id, [through.customer.id]
-
-
-__all__ = [
-    "FACTS",
-    "MAPPED",
-    "Column",
-    "CompiledMapping",
-    "Condition",
-    "CustomerSource",
-    "FactSource",
-    "Form",
-    "Link",
-    "MappingFile",
-    "NoteSource",
-    "Source",
-    "compile_mapping",
-    "mappable",
-]

@@ -8,16 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from connector.mapping import (
-    Column,
-    CompiledMapping,
-    Condition,
-    CustomerSource,
-    FactSource,
-    Form,
-    Link,
-    Source,
-)
+from connector.mapping import CompiledMapping
+from connector.mapping_file import Column, Condition, CustomerSource, FactSource, Form, Link, Source
 from connector.marker import MARKER_LENGTH
 from connector.row_shape import identifier
 from policies.evaluation.sql_text import day_in_zone, literal

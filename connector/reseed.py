@@ -17,7 +17,8 @@ import msgspec
 
 from connector.journal import Journal
 from connector.journal_model import Episode, Holding
-from connector.mapping import CompiledMapping, NoteSource
+from connector.mapping import CompiledMapping
+from connector.mapping_file import NoteSource
 from connector.marker import MARKER_LENGTH, marker
 from connector.models import Scalar, StepKind
 from connector.plan_rows import PlanContext

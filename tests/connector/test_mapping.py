@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from connector.errors import FileProblems
-from connector.mapping import MAPPED, CompiledMapping, MappingFile, compile_mapping
+from connector.mapping import MAPPED, CompiledMapping, compile_mapping
+from connector.mapping_file import MappingFile
 from policies.language.vocabulary import TABLES
 
 CUSTOMERS = "customers: [{object: Accounts, id: id, columns: {name: Account_Name}}]"

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from connector.mapping import Form
+from connector.mapping_file import Form
 from connector.mapping_sql import parsed
 from policies.evaluation.sql_text import day_in_zone
 from policies.language.vocabulary import Type
