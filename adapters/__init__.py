@@ -53,13 +53,8 @@ class Listed(NamedTuple):
     origin: str = ""
 
 
-def adapter_names() -> tuple[str, ...]:
-    """Built-in adapters and those of other distributions."""
-    return tuple(sorted(_registered()))
-
-
 def adapter_list() -> Iterator[Listed]:
-    """All adapters by name. Loads no other distribution's code."""
+    """Built-in adapters and those of other distributions, by name; none of the latter is loaded."""
     for name, entry in sorted(_registered().items()):
         if entry.dist is None:
             about: About = _own(entry, "about")(name)

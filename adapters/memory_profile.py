@@ -128,7 +128,3 @@ TRYTON_LIKE = Profile(
     tags=TagModel.LINKED,
     null_modified=True,
 )
-
-PROFILES: Mapping[str, Profile] = {
-    profile.name: profile for profile in (PLAIN, FXIAOKE_LIKE, KINTO_LIKE, TRYTON_LIKE)
-}

@@ -30,6 +30,9 @@ CLASSES = sorted(
     for word in WORDS - VENDOR_WORDS
     if re.fullmatch(r"[A-Z][a-z]+([A-Z][a-z]+)*(\.\w+)?", word)
 )
+PROFILES = [
+    each.name for each in vars(memory_profile).values() if isinstance(each, memory_profile.Profile)
+]
 
 
 def resolve(path: str) -> Any:
@@ -85,7 +88,7 @@ def test_every_word_of_the_port_has_a_row(word: str) -> None:
     assert f"| `{word}` |" in PAGE
 
 
-@pytest.mark.parametrize("value", [*ports.NoteLookup, *memory_profile.PROFILES])
+@pytest.mark.parametrize("value", [*ports.NoteLookup, *PROFILES])
 def test_every_lookup_and_profile_that_the_page_promises_is_there(value: str) -> None:
     assert value == "plain" or f"`{value}`" in PAGE or value.upper() in PAGE
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from adapters.rest.editor_schema import description_schema
-from adapters.rest.loading import Source, preset, preset_names, read_description
+from adapters.rest.loading import Source, preset, read_description
 from adapters.rest.schema import (
     auth_description,
     call_description,
@@ -26,6 +26,7 @@ from adapters.rest.schema.description import VERDICTS, Description, Meaning
 from adapters.rest.schema.object_description import FieldType
 from adapters.rest.templates import _ENVIRONMENT
 from connector.ports import NoteLookup
+from tests.adapters.rest.presets import PRESETS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "rest.md").read_text("utf-8")
@@ -212,7 +213,7 @@ def test_no_yaml_outside_of_the_tutorial_goes_untried() -> None:
     assert len(RECIPES) == BEHIND.count("```yaml") == BEHIND.count("\n**")
 
 
-@pytest.mark.parametrize("name", preset_names())
+@pytest.mark.parametrize("name", PRESETS)
 def test_the_page_says_of_a_preset_what_it_says_itself(name: str) -> None:
     own = read_description(preset(name))
     assert f"| `{name}` | {own.name} | {own.status} |" in PAGE
@@ -222,7 +223,7 @@ def test_the_page_says_of_a_preset_what_it_says_itself(name: str) -> None:
 def test_a_readme_names_every_preset(page: str) -> None:
     text = (ROOT / page).read_text("utf-8")
     assert "(docs/rest.md)" in text
-    for name in preset_names():
+    for name in PRESETS:
         assert f"`{name}`" in text, name
 
 

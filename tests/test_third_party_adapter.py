@@ -123,7 +123,9 @@ def test_the_wheel_holds_the_package_and_its_data(desk: Desk) -> None:
 
 
 def test_the_installed_adapter_is_found_by_its_entry_point(desk: Desk) -> None:
-    ask = "import json, adapters; print(json.dumps(adapters.adapter_names()))"
+    ask = (
+        "import json, adapters; print(json.dumps([each.name for each in adapters.adapter_list()]))"
+    )
     names = json.loads(desk.python("-c", ask))
     assert {"deskfile", "zoho"} <= set(names)
 

@@ -58,11 +58,6 @@ class Source:
     name: str
 
 
-def preset_names() -> tuple[str, ...]:
-    files = resources.files(_PRESETS).iterdir()
-    return tuple(sorted(f.name.removesuffix(".yaml") for f in files if f.name.endswith(".yaml")))
-
-
 def preset(name: str) -> Source:
     text = (resources.files(_PRESETS) / f"{name}.yaml").read_text(encoding="utf-8")
     return Source(text, f"{name}.yaml")

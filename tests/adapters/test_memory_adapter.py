@@ -17,7 +17,6 @@ from adapters.memory_profile import (
     FXIAOKE_LIKE,
     KINTO_LIKE,
     PLAIN,
-    PROFILES,
     TRYTON_LIKE,
     NoteModel,
     Profile,
@@ -61,7 +60,7 @@ def blind(profile: Profile) -> Profile:
 
 
 WORLDS = {
-    **{name: (profile, False) for name, profile in PROFILES.items()},
+    **{each.name: (each, False) for each in (PLAIN, FXIAOKE_LIKE, KINTO_LIKE, TRYTON_LIKE)},
     "fxiaoke_like, voiding": (FXIAOKE_LIKE, True),
     "plain without notes": (without_notes(PLAIN), False),
     "plain, notes not to be found": (blind(PLAIN), False),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters import BUILT_IN, adapter_list, adapter_names, default_mapping
+from adapters import BUILT_IN, adapter_list, default_mapping
 from connector.errors import ConfigurationError
 from connector.workspace import Workspace, WorkspaceFile
 
@@ -37,7 +37,7 @@ def workspace(folder: Path, adapter: str) -> Workspace:
 
 def test_another_distribution_adds_its_adapter(site: Path) -> None:
     install(site, "mycrm-highseas", "mycrm")
-    assert set(adapter_names()) == {*BUILT_IN, "mycrm"}
+    assert {each.name for each in adapter_list()} == {*BUILT_IN, "mycrm"}
     with pytest.raises(ConfigurationError, match="no mapping of its own"):
         default_mapping(workspace(site, "mycrm"))
     (site / "mycrm_highseas" / "mapping.yaml").write_text("mapping: 1\n")
@@ -61,5 +61,5 @@ def test_the_list_names_the_distribution_and_does_not_load_it(site: Path) -> Non
 def test_two_adapters_of_one_name_are_refused(site: Path) -> None:
     install(site, "other-zoho", "zoho")
     with pytest.raises(ConfigurationError, match="two adapters are called 'zoho'") as caught:
-        adapter_names()
+        list(adapter_list())
     assert "other-zoho" in caught.value.hint

@@ -19,8 +19,6 @@ from adapters.rest.schema.object_description import ObjectForm
 from adapters.rest.schema.write_description import Writes
 from adapters.rest.templates import Template
 
-SETTING_NAME = r"^[a-z][a-z0-9_]*$"
-
 
 class Setting(Part):
     """One value that a workspace gives below `crm:`. `secret`: a reference (`env:NAME`), never

@@ -135,16 +135,14 @@ class NoteRecords(Part):
     notes in one call: lists with one element for each of them, a record as often as it is asked
     about. `customer`, a template over `note`, then tells whose note a row is, beside its marker.
 
-    `keyed`: the create call names the id itself, made from the marker, so that a second one can
-    do no harm. `lookup`: how surely `find` sees a note at once; without `find` it is `none`.
-    `orphans`: the server takes notes for records that are gone, so that these are looked for first.
-    Without `update` a note is deleted and put anew.
+    `lookup`: how surely `find` sees a note at once; without `find` it is `none`. `orphans`:
+    the server takes notes for records that are gone, so that these are looked for first. Without
+    `update` a note is deleted and put anew.
     """
 
     model: Literal["records"]
     create: WriteCall
     created: Place | None = None
-    keyed: bool = False
     orphans: bool = False
     find: Listing | None = None
     find_batch: int = Field(default=50, ge=1, le=1000)

@@ -143,7 +143,7 @@ notes:
 """
 KEYED = NOTES.replace(
     "method: POST, path: /notes,", 'method: PUT, path: "/notes/hs-{{ marker }}-{{ id }}",'
-).replace("model: records", "model: records\n  keyed: true\n  orphans: true")
+).replace("model: records", "model: records\n  orphans: true")
 FIXED = "".join(line for line in NOTES.splitlines(keepends=True) if "update:" not in line)
 BLIND = NOTES.replace("model: records", "model: records\n  lookup: none")
 LAGGING = NOTES.replace("model: records", "model: records\n  lookup: lagging\n  lag_seconds: 5")

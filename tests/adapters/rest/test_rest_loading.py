@@ -10,7 +10,6 @@ from adapters.rest.loading import (
     Source,
     facts_text,
     preset,
-    preset_names,
     read_description,
     settings_of,
     source_of,
@@ -19,6 +18,7 @@ from adapters.rest.loading import (
 from connector.errors import ConfigurationError, FileProblems
 from connector.mapping import compile_mapping
 from connector.workspace import load_workspace
+from tests.adapters.rest.presets import PRESETS
 
 TEXT = """\
 rest: 1
@@ -171,7 +171,7 @@ def test_a_description_that_is_not_there(tmp_path: Path, crm: str, message: str)
         source_of(load_workspace(workspace(tmp_path, crm)))
 
 
-@pytest.mark.parametrize("name", preset_names())
+@pytest.mark.parametrize("name", PRESETS)
 def test_each_preset_is_whole(name: str) -> None:
     source = preset(name)
     description = read_description(source)

@@ -12,7 +12,6 @@ from adapters.rest.editor_schema import description_schema
 from adapters.rest.loading import (
     Source,
     preset,
-    preset_names,
     read_description,
     settings_of,
 )
@@ -21,6 +20,7 @@ from connector.mapping import compile_mapping
 from connector.workspace import SECRET_SCHEMES, Workspace, WorkspaceFile
 from connector.workspace_files import NewWorkspace, create_workspace
 from policies.yaml_source import read_yaml
+from tests.adapters.rest.presets import PRESETS
 from tests.json_schema import is_valid
 
 SMALL = """\
@@ -61,13 +61,13 @@ def described(text: str) -> Any:
 
 def test_every_preset_is_an_adapter_of_its_name() -> None:
     behind = {name for name, value in BUILT_IN.items() if value.startswith("adapters.rest:")}
-    assert behind - {"rest"} == set(preset_names())
+    assert behind - {"rest"} == set(PRESETS)
 
 
 def test_the_list_tells_who_has_seen_each_one_working() -> None:
     listed = {each.name: each for each in adapter_list()}
     assert set(listed) == set(BUILT_IN)
-    for name in preset_names():
+    for name in PRESETS:
         known = read_description(preset(name))
         assert (listed[name].title, listed[name].status) == (known.name, known.status)
     assert all(each.title and each.status and not each.origin for each in listed.values())
@@ -79,7 +79,7 @@ def test_a_new_workspace_holds_the_settings_and_no_secret(name: str, tmp_path: P
     create_workspace(tmp_path, NewWorkspace("acme", name, starter_settings(name)))
     text = (tmp_path / "highseas.yaml").read_text()
     assert f"adapter: {name}" in text
-    if name in preset_names():
+    if name in PRESETS:
         known = read_description(preset(name)).settings
         given = starter_settings(name)
         assert {key for key, setting in known.items() if setting.needed} <= set(given)
@@ -128,7 +128,7 @@ def _settings(text: str) -> Any:
     return read_description(Source(text, "crm.yaml")).settings
 
 
-@pytest.mark.parametrize("name", preset_names())
+@pytest.mark.parametrize("name", PRESETS)
 def test_presets_fit_the_schema_that_editors_get(name: str) -> None:
     assert is_valid(described(preset(name).text), description_schema())
 
