@@ -19,8 +19,8 @@ from adapters.rest.schema.description import Description
 from adapters.rest.templates import render_text
 from adapters.rest.writing.batches import batches, lower
 from adapters.rest.writing.read import Reader
-from adapters.rest.writing.settle import settle
 from adapters.rest.writing.write import Writer
+from adapters.settling import settle_by_reading
 from connector.models import Change, Outcome, Primitive
 from connector.ports import (
     Batch,
@@ -109,4 +109,6 @@ class RestAdapter:
         return self._writer.send(batch)
 
     def settle(self, batch: Batch) -> list[Outcome]:
-        return settle(self._reader, batch)
+        """Where notes cannot be looked up, a new one stays unknown."""
+        blind = any(self._reader.is_blind(each.ref.object) for each in batch.primitives)
+        return settle_by_reading(self._reader.read, batch, blind=blind)

@@ -11,13 +11,13 @@ import msgspec
 from adapters.auth import Credentials, RefreshTokenSource, TokenPolicy
 from adapters.calls import Call
 from adapters.http import CallCounter, HttpClient, HttpSettings, Timing
+from adapters.settling import settle_by_reading
 from adapters.zoho.batches import batches, lower
 from adapters.zoho.pull import Puller
 from adapters.zoho.read import Reader
 from adapters.zoho.replies import API, ZOHO_ERRORS, User, decode
 from adapters.zoho.schema import capabilities, describe_objects
 from adapters.zoho.settings import ZohoSettings
-from adapters.zoho.settle import settle
 from adapters.zoho.write import Writer
 from connector.errors import ProtocolError
 from connector.models import Change, Outcome, Primitive
@@ -159,7 +159,8 @@ class ZohoAdapter:
         return self._writer.send(batch)
 
     def settle(self, batch: Batch) -> list[Outcome]:
-        return settle(self._reader, batch)
+        """All that Zoho writes can be read back."""
+        return settle_by_reading(self._reader.read, batch)
 
     def _learn_user(self) -> str:
         call = Call("GET", f"{API}/users", {"type": "CurrentUser"})
