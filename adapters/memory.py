@@ -31,6 +31,7 @@ from connector.models import (
     PrimitiveKind,
     Ref,
     Scalar,
+    StepKind,
 )
 from connector.ports import (
     Batch,
@@ -52,8 +53,6 @@ _STATUS_BY_CODE = {
     "LOCKED": OutcomeStatus.PARKED,
     "IN_APPROVAL": OutcomeStatus.PARKED,
 }
-_NOTE_KINDS = frozenset({PrimitiveKind.PUT_NOTE, PrimitiveKind.DELETE_NOTE})
-_TAG_KINDS = frozenset({PrimitiveKind.ADD_TAG, PrimitiveKind.REMOVE_TAG})
 
 
 class MemoryAdapter:
@@ -244,9 +243,9 @@ class MemoryAdapter:
         """Do one primitive; the id of the note, if it is about one."""
         row = self.crm.open_row(primitive.ref, native=primitive.kind is PrimitiveKind.CALL)
         kind = primitive.kind
-        if kind in _NOTE_KINDS:
+        if kind.step_kind is StepKind.NOTE:
             return self._write_note(row, primitive)
-        if kind in _TAG_KINDS:
+        if kind.step_kind is StepKind.TAG:
             self._write_tag(row, primitive)
         elif kind is PrimitiveKind.CHANGE_OWNER:
             self.crm.patch(row, {"owner": primitive.after})
@@ -299,7 +298,7 @@ class MemoryAdapter:
         row = self.crm.find(primitive.ref)
         if row is None:
             return Outcome(primitive.key, OutcomeStatus.CONFLICT, "NOT_FOUND")
-        if primitive.kind in _NOTE_KINDS:
+        if primitive.kind.step_kind is StepKind.NOTE:
             return self._note_verdict(row, primitive)
         live = self._live(row, primitive)
         if live == primitive.after:
@@ -310,7 +309,7 @@ class MemoryAdapter:
         return Outcome(primitive.key, OutcomeStatus.ABSENT if is_before else OutcomeStatus.CONFLICT)
 
     def _live(self, row: Row, primitive: Primitive) -> Scalar:
-        if primitive.kind in _TAG_KINDS:
+        if primitive.kind.step_kind is StepKind.TAG:
             return primitive.target in self.crm.tag_names(row)
         if primitive.kind is PrimitiveKind.CHANGE_OWNER:
             return _text(row["owner"])

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from connector.models import Outcome, OutcomeStatus, Primitive, PrimitiveKind, Scalar
+from connector.models import Outcome, OutcomeStatus, Primitive, PrimitiveKind, Scalar, StepKind
 from connector.ports import Batch, NoteRef, NoteState, ReadRequest, RecordState
 
 RECORD_GONE = "RECORD_GONE"
-_NOTES = frozenset({PrimitiveKind.PUT_NOTE, PrimitiveKind.DELETE_NOTE})
 
 
 def settle_by_reading(
@@ -22,7 +21,11 @@ def settle_by_reading(
     primitives = batch.primitives
     refs = dict.fromkeys(primitive.ref for primitive in primitives)
     fields = {p.target for p in primitives if p.kind is PrimitiveKind.SET_FIELD}
-    notes = [NoteRef(p.ref, p.target, p.remote_id) for p in primitives if p.kind in _NOTES]
+    notes = [
+        NoteRef(each.ref, each.target, each.remote_id)
+        for each in primitives
+        if each.kind.step_kind is StepKind.NOTE
+    ]
     request = ReadRequest(tuple(refs), tuple(sorted(fields)), tuple(notes))
     states = {state.ref: state for state in read(request)}
     return [_settled(each, states[each.ref], blind=blind) for each in primitives]
@@ -39,7 +42,7 @@ def live_note(primitive: Primitive, state: RecordState) -> NoteState | None:
 def _settled(primitive: Primitive, state: RecordState, *, blind: bool) -> Outcome:
     if not state.exists:
         return Outcome(primitive.key, OutcomeStatus.REFUSED, RECORD_GONE)
-    if primitive.kind in _NOTES:
+    if primitive.kind.step_kind is StepKind.NOTE:
         is_unseen = blind and _is_new(primitive)
         return _unknown(primitive) if is_unseen else _note(primitive, live_note(primitive, state))
     if primitive.kind is PrimitiveKind.SET_FIELD and primitive.target not in state.fields:

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from connector.models import Primitive, PrimitiveKind, Ref, Scalar
+from connector.models import Primitive, Ref, Scalar, StepKind
 from connector.plan_model import PlanRow
 from connector.ports import NoteRef, ReadRequest, RecordState
-
-_TAGS = (PrimitiveKind.ADD_TAG, PrimitiveKind.REMOVE_TAG)
-_NOTES = (PrimitiveKind.PUT_NOTE, PrimitiveKind.DELETE_NOTE)
-_FIELDS = (PrimitiveKind.SET_FIELD, PrimitiveKind.CALL)
 
 
 class Difference(NamedTuple):
@@ -31,13 +27,14 @@ def read_requests(primitives: Sequence[Primitive], read_batch: int) -> Iterator[
     for start in range(0, len(refs), read_batch):
         wanted = refs[start : start + read_batch]
         mine = [each for ref in wanted for each in by_ref[ref]]
+        fields = {each.target for each in mine if each.kind.step_kind is StepKind.FIELD}
         yield ReadRequest(
             refs=wanted,
-            fields=tuple(sorted({each.target for each in mine if each.kind in _FIELDS})),
+            fields=tuple(sorted(fields)),
             notes=tuple(
                 NoteRef(each.ref, each.target, each.remote_id)
                 for each in mine
-                if each.kind in _NOTES
+                if each.kind.step_kind is StepKind.NOTE
             ),
         )
 
@@ -73,19 +70,17 @@ def _is_edited(row: PlanRow, state: RecordState, user_id: str) -> bool:
 
 def live_value(primitive: Primitive, state: RecordState) -> Scalar:
     """What the record shows where this primitive writes."""
-    if primitive.kind in _TAGS:
-        return primitive.target in state.tags
-    if primitive.kind in _FIELDS:
-        return state.fields.get(primitive.target)
-    if primitive.kind is PrimitiveKind.CHANGE_OWNER:
-        return state.owner
+    match primitive.kind.step_kind:
+        case StepKind.TAG:
+            return primitive.target in state.tags
+        case StepKind.FIELD:
+            return state.fields.get(primitive.target)
+        case StepKind.OWNER:
+            return state.owner
     return next((note.text for note in state.notes if note.marker == primitive.target), None)
 
 
 def subject(primitive: Primitive) -> str:
     """What a primitive writes to, in words without values."""
-    if primitive.kind in _TAGS:
-        return f"tag {primitive.target}"
-    if primitive.kind in _FIELDS:
-        return f"field {primitive.target}"
-    return "owner" if primitive.kind is PrimitiveKind.CHANGE_OWNER else "note"
+    kind = primitive.kind.step_kind
+    return f"{kind} {primitive.target}" if kind in {StepKind.TAG, StepKind.FIELD} else kind.value

@@ -28,7 +28,6 @@ from sqlalchemy import (
 
 from connector.journal_model import (
     INTENDED,
-    STEP_KINDS,
     Claim,
     Confirmed,
     IntentState,
@@ -84,7 +83,7 @@ def intend(connection: Connection, plan: int, sending: Sending, now: datetime) -
 
 
 def _is_note_of_ours(primitive: Primitive) -> bool:
-    return STEP_KINDS[primitive.kind] is StepKind.NOTE and primitive.before is not None
+    return primitive.kind.step_kind is StepKind.NOTE and primitive.before is not None
 
 
 def _is_undo(connection: Connection, plan: int) -> bool:
@@ -104,7 +103,7 @@ def _intent(plan: int, sending: Sending, claim: Claim, now: datetime) -> dict[st
         "operation": sending.operation,
         "customer": claim.row.customer,
         "rule": claim.row.rule,
-        "subject": f"{STEP_KINDS[primitive.kind]}:{primitive.target}",
+        "subject": f"{primitive.kind.step_kind}:{primitive.target}",
         "primitive": msgspec.json.encode(primitive),
         "state": INTENDED,
         "intended_at": now,

@@ -12,16 +12,6 @@ from connector.plan_model import PlanRow
 
 INTENDED = "intended"
 
-STEP_KINDS: Mapping[PrimitiveKind, StepKind] = {
-    PrimitiveKind.SET_FIELD: StepKind.FIELD,
-    PrimitiveKind.CHANGE_OWNER: StepKind.OWNER,
-    PrimitiveKind.ADD_TAG: StepKind.TAG,
-    PrimitiveKind.REMOVE_TAG: StepKind.TAG,
-    PrimitiveKind.PUT_NOTE: StepKind.NOTE,
-    PrimitiveKind.DELETE_NOTE: StepKind.NOTE,
-    PrimitiveKind.CALL: StepKind.FIELD,
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Run:

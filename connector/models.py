@@ -72,6 +72,22 @@ class PrimitiveKind(StrEnum):
     DELETE_NOTE = "delete_note"
     CALL = "call"
 
+    @property
+    def step_kind(self) -> StepKind:
+        """What kind of step this carries out."""
+        return _STEP_KINDS[self]
+
+
+_STEP_KINDS = {
+    PrimitiveKind.SET_FIELD: StepKind.FIELD,
+    PrimitiveKind.CHANGE_OWNER: StepKind.OWNER,
+    PrimitiveKind.ADD_TAG: StepKind.TAG,
+    PrimitiveKind.REMOVE_TAG: StepKind.TAG,
+    PrimitiveKind.PUT_NOTE: StepKind.NOTE,
+    PrimitiveKind.DELETE_NOTE: StepKind.NOTE,
+    PrimitiveKind.CALL: StepKind.FIELD,
+}
+
 
 class Primitive(msgspec.Struct, frozen=True, gc=False):
     """The smallest write: one value of one record, before and after.

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, RowMapping, and_, bindparam, delete, insert, or_, select, update
 
-from connector.journal_model import STEP_KINDS, Episode, Holding
+from connector.journal_model import Episode, Holding
 from connector.journal_schema import episodes, holdings
 from connector.models import Primitive, PrimitiveKind, Scalar, StepKind
 from connector.plan_model import PlanRow
@@ -144,7 +144,7 @@ def _project_holdings(connection: Connection, done: Sequence[Done], *, is_undo: 
     held = _held_by(connection, {item.row.customer for item in done})
     touched: set[_HoldingKey] = set()
     for item in done:
-        kind = STEP_KINDS[item.primitive.kind]
+        kind = item.primitive.kind.step_kind
         key = (item.row.customer, kind, item.primitive.target)
         touched.add(key)
         after = _held_after(item, kind, held.pop(key, None), is_undo=is_undo)

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
-from connector.models import PrimitiveKind
+from connector.models import PrimitiveKind, StepKind
 from connector.ports import Capabilities, NoteLookup, ObjectInfo, Schema
 
 
@@ -27,7 +27,6 @@ class Unkept(StrEnum):
     FULL_PULLS = "full_pulls"
 
 
-_NOTES = frozenset({PrimitiveKind.PUT_NOTE, PrimitiveKind.DELETE_NOTE})
 _OF_NOTES = frozenset({Unkept.NOTES_LAG, Unkept.NOTES_LOST, Unkept.NOTES_STAY})
 # A plan that needed one of these would not have been made; a full pull costs time, nothing else.
 _NOT_OF_PLANS = frozenset({Unkept.NO_NOTES, Unkept.NO_TAGS, Unkept.FULL_PULLS})
@@ -60,7 +59,7 @@ def _touched(caveat: Caveat, kinds: frozenset[PrimitiveKind]) -> Caveat | None:
     if caveat.code in _NOT_OF_PLANS:
         return None
     if caveat.code in _OF_NOTES:
-        return caveat if kinds & _NOTES else None
+        return caveat if any(kind.step_kind is StepKind.NOTE for kind in kinds) else None
     if caveat.code is Unkept.OVERWRITE:
         return caveat if kinds else None
     if caveat.code is Unkept.AUTOMATIONS:

@@ -14,7 +14,7 @@ from adapters.zoho.batches import Operation
 from adapters.zoho.read import split_note
 from adapters.zoho.replies import API, Reply, Result, decode, row_status
 from connector.errors import ProtocolError, RemoteError
-from connector.models import Outcome, OutcomeStatus, Primitive, PrimitiveKind
+from connector.models import Outcome, OutcomeStatus, Primitive, PrimitiveKind, StepKind
 from connector.ports import Batch
 
 _HEAVY_ROWS = 10  # more rows than this fall under the sub-concurrency (Zoho v8 api-limits page)
@@ -204,7 +204,7 @@ def _outcome(primitive: Primitive, result: Result | None) -> Outcome:
     status = row_status(code)
     if status is not OutcomeStatus.DONE:
         return Outcome(primitive.key, status, code, _detail(result))
-    if primitive.kind in {PrimitiveKind.ADD_TAG, PrimitiveKind.REMOVE_TAG}:
+    if primitive.kind.step_kind is StepKind.TAG:
         return _tag_outcome(primitive, result)
     remote_id = primitive.remote_id
     if primitive.kind is PrimitiveKind.PUT_NOTE and result.detail("id"):

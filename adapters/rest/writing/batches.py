@@ -24,9 +24,6 @@ from connector.errors import ConfigurationError
 from connector.models import Change, Primitive, PrimitiveKind, Ref, Step, StepKind
 from connector.ports import Batch
 
-_TAGS = frozenset({PrimitiveKind.ADD_TAG, PrimitiveKind.REMOVE_TAG})
-_VALUES = frozenset({PrimitiveKind.SET_FIELD, PrimitiveKind.CHANGE_OWNER})
-
 
 class Operation(StrEnum):
     """The calls that write. An `update` may carry all that is written to a record."""
@@ -63,14 +60,13 @@ def operation_of(writes: Writes, primitive: Primitive) -> Operation:
 
 def operation_for(writes: Writes, kind: PrimitiveKind) -> Operation:
     """The call that a kind of primitives goes with, where a note is a new one."""
-    if kind in _VALUES or (kind in _TAGS and not isinstance(writes.tags, TagLinks)):
-        return Operation.UPDATE
-    if kind in _TAGS:
-        return Operation.LINK_TAG
-    if isinstance(writes.notes, NoteField):
-        return Operation.UPDATE
-    is_new = kind is PrimitiveKind.PUT_NOTE
-    return Operation.CREATE_NOTES if is_new else Operation.DELETE_NOTE
+    match kind.step_kind:
+        case StepKind.TAG if isinstance(writes.tags, TagLinks):
+            return Operation.LINK_TAG
+        case StepKind.NOTE if not isinstance(writes.notes, NoteField):
+            is_new = kind is PrimitiveKind.PUT_NOTE
+            return Operation.CREATE_NOTES if is_new else Operation.DELETE_NOTE
+    return Operation.UPDATE
 
 
 def rows_of(writes: Writes, operation: Operation) -> int:
@@ -193,8 +189,8 @@ def _by_record(runs: Iterable[Run]) -> Iterator[Run]:
 
 
 def _place(primitive: Primitive) -> tuple[Ref, str, str]:
-    """Where a primitive writes: a tag and a field of one name are two places."""
-    kind = primitive.kind
-    if kind in _TAGS:
-        return primitive.ref, "tag", primitive.target
-    return primitive.ref, "value" if kind in _VALUES else "note", primitive.target
+    """Where a primitive writes: a tag and a field of one name are two places, the owner is the
+    field that holds it."""
+    kind = primitive.kind.step_kind
+    place = StepKind.FIELD if kind is StepKind.OWNER else kind
+    return primitive.ref, place, primitive.target

@@ -17,10 +17,8 @@ from adapters.rest.writing.scalars import outgoing, put, scalar
 from adapters.rest.writing.sending import Told
 from adapters.rest.writing.tags import commands, merged
 from adapters.settling import compared
-from connector.models import Outcome, OutcomeStatus, Primitive, PrimitiveKind, Ref, Scalar
+from connector.models import Outcome, OutcomeStatus, Primitive, PrimitiveKind, Ref, Scalar, StepKind
 
-_TAGS = frozenset({PrimitiveKind.ADD_TAG, PrimitiveKind.REMOVE_TAG})
-_NOTES = frozenset({PrimitiveKind.PUT_NOTE, PrimitiveKind.DELETE_NOTE})
 _DONE = Told(OutcomeStatus.DONE)
 
 
@@ -69,7 +67,8 @@ def needs_look(
     if writes.locking is not None and writes.locking.version is not None:
         return True
     return any(
-        (each.kind in _TAGS and isinstance(writes.tags, TagList)) or each.kind in _NOTES
+        each.kind.step_kind is StepKind.NOTE
+        or (each.kind.step_kind is StepKind.TAG and isinstance(writes.tags, TagList))
         for each in primitives
     )
 
@@ -163,10 +162,10 @@ class Composer:
         return _DONE if status is OutcomeStatus.DONE else None
 
     def _shown(self, primitive: Primitive, live: Live) -> Scalar:
-        if primitive.kind in _TAGS:
+        if primitive.kind.step_kind is StepKind.TAG:
             return primitive.target in self._reader.tags(primitive.ref, live)
         notes = self._writes(primitive.ref).notes
-        if primitive.kind in _NOTES and isinstance(notes, NoteField):
+        if primitive.kind.step_kind is StepKind.NOTE and isinstance(notes, NoteField):
             return block(note_text(notes, live), primitive.target)
         return scalar(look(live.row, primitive.target))
 
@@ -174,7 +173,7 @@ class Composer:
         """With the id of a tag that is changed by a command; a tag that is in no catalogue is at
         no record either."""
         catalogue = self._reader.catalogues.get(primitive.ref.object)
-        if primitive.kind not in _TAGS or catalogue is None:
+        if primitive.kind.step_kind is not StepKind.TAG or catalogue is None:
             return Part(primitive)
         if primitive.kind is PrimitiveKind.REMOVE_TAG:
             found = catalogue.find(primitive.target)
@@ -190,7 +189,7 @@ class Composer:
         values = {
             each.target: each.after
             for each in update.primitives
-            if each.kind not in _TAGS and each.kind not in _NOTES
+            if each.kind.step_kind not in {StepKind.TAG, StepKind.NOTE}
         }
         writes = self._writes(update.ref)
         text = _notes_text(writes, update.primitives, live)
@@ -202,7 +201,7 @@ class Composer:
 
     def _fill_tags(self, update: Update, live: Live | None, names: Mapping[str, Any]) -> None:
         form = self._writes(update.ref).tags
-        parts = [part for part in update.parts if part.primitive.kind in _TAGS]
+        parts = [part for part in update.parts if part.primitive.kind.step_kind is StepKind.TAG]
         wanted = {
             part.primitive.target: part.primitive.kind is PrimitiveKind.ADD_TAG for part in parts
         }
@@ -224,7 +223,7 @@ def _stop(parts: Iterable[Part]) -> Told | None:
 
 def _notes_text(writes: Writes, primitives: Iterable[Primitive], live: Live | None) -> str | None:
     """The field that holds notes, as it is to be; None when no note changes."""
-    notes = [each for each in primitives if each.kind in _NOTES]
+    notes = [each for each in primitives if each.kind.step_kind is StepKind.NOTE]
     if not notes or live is None or not isinstance(writes.notes, NoteField):
         return None
     text = note_text(writes.notes, live)
