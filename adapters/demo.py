@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -95,7 +94,8 @@ class DemoOutcome:
 def run_demo(settings: DemoSettings, tell: Tell) -> DemoOutcome:
     """Load a sandbox CRM, then pull, preview, apply, apply again, undo and compare."""
     started = time.monotonic()
-    with _folder(settings.keep) as folder, Store() as store:
+    folder = settings.keep or Path(tempfile.mkdtemp(prefix="highseas-demo-"))
+    with Store() as store:
         tell("demo.load", customers=settings.customers)
         load_demo(store, customers=settings.customers, today=datetime.now(UTC).date())
         with ZohoSandbox(store) as server:
@@ -156,12 +156,6 @@ def _run(workspace: Workspace, server: ZohoSandbox, tell: Tell) -> dict[str, Any
         "foreign_tags_touched": _foreign_touched(before, after, managed),
         "api_calls": demo_calls,
     }
-
-
-@contextmanager
-def _folder(keep: Path | None) -> Iterator[Path]:
-    folder = keep or Path(tempfile.mkdtemp(prefix="highseas-demo-"))
-    yield folder
 
 
 def _make_workspace(folder: Path, url: str, language: str) -> Workspace:

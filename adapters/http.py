@@ -131,11 +131,11 @@ class _Again(Exception):  # noqa: N818 - a signal to the retry loop, never seen 
         self.retry_after = retry_after
 
 
-class _Course:
-    """One call with all its attempts; `deadline` is for those, waiting at the gate is not meant."""
+@dataclass(slots=True)
+class _Deadline:
+    """After which one call is not attempted again; what it waits at the gate comes on top."""
 
-    def __init__(self, deadline: float) -> None:
-        self.deadline = deadline
+    at: float
 
 
 class HttpClient:
@@ -171,24 +171,24 @@ class HttpClient:
 
         Raises AmbiguousWrite, CallRefused, AuthenticationError, QuotaError, UnavailableError.
         """
-        course = _Course(self._timing.clock() + self._settings.total_seconds)
+        deadline = _Deadline(self._timing.clock() + self._settings.total_seconds)
         retrying = Retrying(
             retry=retry_if_exception_type(_Again),
-            stop=partial(self._is_over, course),
+            stop=partial(self._is_over, deadline),
             wait=self._wait,
             sleep=self._timing.sleep,
             reraise=True,
         )
         try:
-            return retrying(self._attempt, call, course)
+            return retrying(self._attempt, call, deadline)
         except _Again as again:
             raise again.error from again.__cause__
 
-    def _is_over(self, course: _Course, state: RetryCallState) -> bool:
+    def _is_over(self, deadline: _Deadline, state: RetryCallState) -> bool:
         settings = self._settings
         allowed = settings.throttled_attempts if _is_throttled(state) else settings.attempts
         is_last = state.attempt_number >= allowed
-        return is_last or self._timing.clock() + state.upcoming_sleep > course.deadline
+        return is_last or self._timing.clock() + state.upcoming_sleep > deadline.at
 
     def _wait(self, state: RetryCallState) -> float:
         signal = state.outcome.exception() if state.outcome else None
@@ -202,21 +202,21 @@ class HttpClient:
         )
         return max(with_jitter, min(asked or 0.0, longest))
 
-    def _attempt(self, call: Call, course: _Course) -> Answer:
-        ready = self._ready(call, course)
+    def _attempt(self, call: Call, deadline: _Deadline) -> Answer:
+        ready = self._ready(call, deadline)
         answer = self._exchange(ready)
         verdict, reading = self._table.judge(call, answer)
         if verdict is Verdict.RENEW and self._authenticator and self._authenticator.refused(ready):
-            answer = self._exchange(self._ready(call, course))
+            answer = self._exchange(self._ready(call, deadline))
             verdict, reading = self._table.judge(call, answer)
         if verdict is Verdict.ACCEPT:
             return answer
         raise self._rejection(call, answer, verdict, reading)
 
-    def _ready(self, call: Call, course: _Course) -> Call:
+    def _ready(self, call: Call, deadline: _Deadline) -> Call:
         """Credentials come last: they could grow old at the gate."""
         if self._settings.gate:
-            course.deadline += self._settings.gate.take()
+            deadline.at += self._settings.gate.take()
         return self._authenticator.authorise(call) if self._authenticator else call
 
     def _exchange(self, call: Call) -> Answer:

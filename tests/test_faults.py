@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from adapters import fixed_mapping
+from adapters.http import Timing
 from adapters.sandbox.zoho import Behaviour, Fault
 from adapters.zoho import ZohoAdapter, read_settings
 from connector.apply import ApplyReport
@@ -89,8 +90,7 @@ def session(client: Client, own_time: Time) -> Iterator[tuple[Context, Journal]]
     workspace = load_workspace(client.folder)
     adapter = ZohoAdapter(
         read_settings(workspace.settings, workspace.secret),
-        clock=own_time.clock,
-        sleep=own_time.sleep,
+        timing=Timing(own_time.clock, own_time.sleep),
     )
     mapping = fixed_mapping("zoho")
     context = Context(workspace, adapter, own_time.now, own_time.sleep, mapping=mapping)

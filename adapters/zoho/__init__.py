@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import random
-import time
-
 from adapters import About
+from adapters.http import Timing
 from adapters.zoho.adapter import ZohoAdapter
 from adapters.zoho.settings import ZohoSettings, read_settings
 from connector.workspace import Workspace
@@ -16,7 +14,7 @@ __all__ = ["ZohoAdapter", "ZohoSettings", "about", "open_adapter", "read_setting
 def open_adapter(workspace: Workspace) -> ZohoAdapter:
     """The adapter for a workspace, with the machine's own clock."""
     settings = read_settings(workspace.settings, workspace.secret)
-    return ZohoAdapter(settings, clock=time.time, sleep=time.sleep, chance=random.random)
+    return ZohoAdapter(settings, timing=Timing())
 
 
 def about(_name: str) -> About:

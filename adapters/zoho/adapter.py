@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -63,20 +63,17 @@ class _Users(msgspec.Struct, frozen=True):
 class ZohoAdapter:
     """Implements `connector.ports.Adapter`. `calls` counts what was sent to the API.
 
-    `clock` gives seconds since 1970. `token_cache_dir` is where tokens are shared between
-    processes; by default a folder in the user's cache directory.
+    `token_cache_dir` is where tokens are shared between processes; by default a folder in the
+    user's cache directory.
     """
 
     def __init__(
         self,
         settings: ZohoSettings,
         *,
-        clock: Callable[[], float],
-        sleep: Callable[[float], None],
-        chance: Callable[[], float] | None = None,
+        timing: Timing,
         token_cache_dir: Path | None = None,
     ) -> None:
-        timing = Timing(clock, sleep, chance or Timing().chance)
         self.capabilities: Capabilities = capabilities(settings.timeout_seconds)
         self._settings = settings
         self._tokens = RefreshTokenSource(

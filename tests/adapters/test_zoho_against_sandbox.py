@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from adapters.contract import AdapterContract, Part, Samples
+from adapters.http import Timing
 from adapters.sandbox.zoho import (
     Behaviour,
     Credentials,
@@ -78,10 +79,8 @@ class SandboxWorld:
             "page_size": self.page_size,
         }
         settings = ZohoSettings.model_validate(block | options)
-        clock = lambda: datetime.now(UTC).timestamp()  # noqa: E731
-        return ZohoAdapter(
-            settings, clock=clock, sleep=lambda seconds: None, token_cache_dir=self.folder
-        )
+        timing = Timing(sleep=lambda seconds: None)
+        return ZohoAdapter(settings, timing=timing, token_cache_dir=self.folder)
 
     def close(self) -> None:
         self.adapter.close()

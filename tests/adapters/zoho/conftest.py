@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from adapters.http import Timing
 from adapters.zoho import ZohoAdapter, ZohoSettings
 from tests.adapters.zoho.cassette import JsonBodies
 
@@ -32,9 +33,7 @@ def zoho(wire: Any, other_wire: Any, fake_time: Any, tmp_path: Path) -> Iterator
     )
     adapter = ZohoAdapter(
         settings,
-        clock=fake_time.clock,
-        sleep=fake_time.sleep,
-        chance=fake_time.chance,
+        timing=Timing(fake_time.clock, fake_time.sleep, fake_time.chance),
         token_cache_dir=tmp_path,
     )
     yield adapter

@@ -15,6 +15,7 @@ import msgspec
 import pytest
 from vcr.errors import CannotOverwriteExistingCassetteException  # type: ignore[import-untyped]
 
+from adapters.http import Timing
 from adapters.sandbox.zoho import Credentials, Fault
 from adapters.zoho import ZohoAdapter, ZohoSettings
 from connector.models import Change, Outcome, OutcomeStatus, Ref, Step, StepKind
@@ -99,9 +100,7 @@ def start(
         }
         adapter = ZohoAdapter(
             ZohoSettings.model_validate(block),
-            clock=fake_time.clock,
-            sleep=fake_time.sleep,
-            chance=fake_time.chance,
+            timing=Timing(fake_time.clock, fake_time.sleep, fake_time.chance),
             token_cache_dir=tmp_path,
         )
         opened.append(adapter)
