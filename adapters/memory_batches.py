@@ -122,7 +122,10 @@ def _operation(primitive: Primitive, profile: Profile) -> str:
 
 def group(found: list[Unit], capabilities: Capabilities) -> Iterator[Batch]:
     """Batches of one operation each. The operation that fewest intents still need later goes
-    first, so that those which come late in many intents are sent together."""
+    first, so that those which come late in many intents are sent together.
+
+    A second opinion on purpose, and not `adapters.waves`: whoever applies a plan may count on the
+    step order of each intent and on nothing else of the order."""
     waiting: dict[str, deque[Unit]] = defaultdict(deque)
     for unit in found:
         waiting[unit.primitives[0].intent_id].append(unit)
