@@ -5,23 +5,27 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from connector.terminal import Group, Terminal, json_option, pass_terminal
 
 if TYPE_CHECKING:
+    from adapters.sandbox.foreground import Serving
     from connector.apply import ApplyReport
+    from connector.journal import Journal
     from connector.ports import Adapter
     from connector.summary import Voice
-    from connector.sync import Context
+    from connector.sync import Context, Planned
     from connector.workspace import Workspace
+    from policies.language.vocabulary import Type
+    from policies.moment import SourceState
 
 
 @click.group(
@@ -118,7 +122,7 @@ def _stop_signal(workspace: Workspace) -> Callable[[], bool]:
 
 
 @contextmanager
-def _running(terminal: Terminal, command: str) -> Iterator[tuple[Context, Any]]:
+def _running(terminal: Terminal, command: str) -> Iterator[tuple[Context, Journal]]:
     from connector.sync import running
 
     context = _context(terminal, _open_workspace(terminal))
@@ -174,53 +178,29 @@ def check(terminal: Terminal) -> None:
     with 1 when the CRM could not be asked at all.
     """
     from adapters import open_adapter
+    from connector.payloads import check_json, findings_json
     from connector.ports import Diagnosing
-    from connector.summary import finding_lines, findings_json
+    from connector.summary import check_lines, finding_lines
+    from connector.sync import check_workspace
 
     workspace = _open_workspace(terminal)
+    language = workspace.language
     adapter = open_adapter(workspace)
     findings = tuple(adapter.diagnose()) if isinstance(adapter, Diagnosing) else ()
-    tried = finding_lines(findings, workspace.language) if findings else []
+    tried = finding_lines(findings, language) if findings else []
     if findings and not any(each.state == "ok" for each in findings):
         terminal.result("check", {"findings": findings_json(findings)}, tried)
         sys.exit(1)
     try:
-        payload, lines = _checked(_context(terminal, workspace, adapter))
+        checked = check_workspace(_context(terminal, workspace, adapter))
     except Exception:
         for line in tried:  # what was seen is a help with what went wrong
             terminal.progress(line)
         raise
-    terminal.result("check", {**payload, "findings": findings_json(findings)}, [*lines, *tried])
+    lines = [*check_lines(checked, language), *tried]
+    terminal.result("check", check_json(checked, findings, language), lines)
     if any(each.state == "failed" for each in findings):
         sys.exit(5)
-
-
-def _checked(context: Context) -> tuple[dict[str, Any], list[str]]:
-    import msgspec
-
-    from connector.remarks import owner_remarks, policy_remarks
-    from connector.summary import check_lines, promise_lines, promises_json
-    from connector.sync import check_fits, client_policy, identify, known_schema, unkept_promises
-
-    workspace, language = context.workspace, context.workspace.language
-    organisation = identify(context)
-    schema = known_schema(context, fresh=True)
-    policy = client_policy(context)
-    check_fits(context, policy)
-    today = datetime.now(workspace.zone_info).date()
-    remarks = [
-        *policy_remarks(policy, workspace.policy_path, language, today),
-        *owner_remarks(policy, context.compiled_mapping, context.warehouse, language),
-    ]
-    unkept = unkept_promises(context)
-    payload = {
-        "organisation": msgspec.to_builtins(organisation),
-        "schema": msgspec.to_builtins(schema),
-        "policy": {"name": policy.name, "hash": policy.hash, "remarks": remarks},
-        "promises": promises_json(unkept, language),
-    }
-    lines = check_lines(organisation, schema, language)
-    return payload, [*lines, *promise_lines(unkept, language), *remarks]
 
 
 @highseas.group("adapters", invoke_without_command=True)
@@ -260,7 +240,8 @@ def adapters_schema(terminal: Terminal) -> None:
 @pass_terminal
 def pull(terminal: Terminal, full: bool, accept_shrink: bool) -> None:
     """Bring the staged copy of the CRM up to date. Reads only."""
-    from connector.summary import pull_json, pull_lines
+    from connector.payloads import pull_json
+    from connector.summary import pull_lines
     from connector.sync import client_policy, recorded, refresh
 
     with _running(terminal, "pull") as (context, journal), recorded(journal, "pull") as summary:
@@ -294,35 +275,23 @@ _overrides = click.option(
 
 
 def _plan_result(
-    terminal: Terminal, command: str, context: Context, journal: Any, planned: Any
+    terminal: Terminal, command: str, context: Context, journal: Journal, planned: Planned
 ) -> None:
-    import msgspec
-
+    from connector.payloads import plan_json
     from connector.promises import of_plan
-    from connector.summary import plan_lines, preview, promises_json, pull_json
+    from connector.summary import plan_lines, preview
     from connector.sync import known_schema, unkept_promises
 
-    plan = planned.plan
-    workspace = context.workspace
-    shown = preview(journal.rows(plan.id))
+    voice = _voice(terminal, context.workspace)
+    shown = preview(journal.rows(planned.plan.id))
     unkept = of_plan(unkept_promises(context), shown.kinds)
-    payload = {
-        "plan": msgspec.to_builtins(plan),
-        "pull": pull_json(planned.pulled) if planned.pulled else None,
-        "remarks": list(planned.remarks),
-        "promises": promises_json(unkept, workspace.language),
-    }
-    lines = plan_lines(
-        plan,
-        shown,
-        _voice(terminal, workspace),
-        known_schema(context).capabilities,
-        unkept,
-    )
+    capabilities = known_schema(context).capabilities
+    lines = plan_lines(planned.plan, shown, voice, capabilities, unkept)
+    payload = plan_json(planned, unkept, voice.language)
     terminal.result(command, payload, [*planned.remarks, *lines])
 
 
-def _plan_exit(planned: Any, *, exit_code: bool = False) -> None:
+def _plan_exit(planned: Planned, *, exit_code: bool = False) -> None:
     tripped = any(count.tripped for count in planned.plan.header.rules)
     if tripped or (planned.pulled and planned.pulled.partial):
         sys.exit(5)
@@ -512,7 +481,7 @@ class _PolicyPlace(NamedTuple):
     language (None: the policy's own), and which day it is there."""
 
     path: Path
-    fields: dict[str, Any]
+    fields: Mapping[str, Type]
     language: str | None
     today: date
     workspace: Workspace | None = None
@@ -534,7 +503,7 @@ def _policy_place(terminal: Terminal, path: Path | None) -> _PolicyPlace:
     return _PolicyPlace(workspace.policy_path, fields, workspace.language, today, workspace)
 
 
-def _known_sources(workspace: Workspace | None) -> Any:
+def _known_sources(workspace: Workspace | None) -> dict[str, SourceState] | None:
     """How complete each facts table is; None outside of a workspace, and before the first pull."""
     from connector.engine import source_states
     from connector.warehouse import Warehouse
@@ -692,7 +661,7 @@ def sandbox_zoho(terminal: Terminal, port: int, load: str | None) -> None:
     from adapters.sandbox.foreground import run_foreground
     from connector.errors import ConfigurationError
 
-    def announce(serving: Any) -> None:
+    def announce(serving: Serving) -> None:
         lines = [
             f"Zoho CRM v8 sandbox on {serving.url} with {serving.customers:,} customers",
             "In highseas.yaml, below crm:",
@@ -726,6 +695,7 @@ def demo(terminal: Terminal, customers: int, language: str, keep: Path | None) -
     """The main job on a sandbox CRM: pull, preview, apply, apply again, undo, compare."""
     from adapters.demo import DemoSettings, run_demo
     from connector.errors import ConfigurationError
+    from connector.summary import demo_lines
     from policies.messages import message
 
     if keep and keep.exists() and any(keep.iterdir()):
@@ -736,13 +706,8 @@ def demo(terminal: Terminal, customers: int, language: str, keep: Path | None) -
 
     settings = DemoSettings(customers=customers, language=language, keep=keep)
     outcome = run_demo(settings, tell)
-    payload = outcome.payload()
-    shown: dict[str, Any] = dict(payload)
-    shown["workspace"], shown["plan"] = outcome.workspace, outcome.plan
-    shown["verdict"] = message(language, "demo.proven" if outcome.proven else "demo.unproven")
-    facts = ("decided", "applied", "proof", "calls", "blank", "look", "policy", "next")
-    lines = [message(language, f"demo.{key}", **shown) for key in facts]
-    terminal.result("demo", payload, ["", *lines])
+    lines = demo_lines(vars(outcome), language, proven=outcome.proven)
+    terminal.result("demo", outcome.payload(), lines)
     if not outcome.proven:
         sys.exit(1)
 

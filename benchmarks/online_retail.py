@@ -31,7 +31,7 @@ import duckdb
 from adapters import open_adapter
 from adapters.sandbox.zoho import Credentials, Store, ZohoSandbox
 from connector.engine import evaluate
-from connector.summary import pull_json
+from connector.payloads import pull_json
 from connector.sync import Context, as_of_moment, make_plan, running
 from connector.workspace import Workspace, load_workspace
 from connector.workspace_files import NewWorkspace, create_workspace

@@ -10,17 +10,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-import msgspec
-
 from connector.apply import ApplyReport
 from connector.guard import TOGETHER
 from connector.journal_model import Run
 from connector.models import Primitive, PrimitiveKind
 from connector.plan_model import Plan, PlanRow, RowStatus
-from connector.ports import Capabilities, Finding, Organisation, Schema
+from connector.ports import Capabilities, Finding
 from connector.promises import Caveat, Unkept
 from connector.pull import PullReport
 from connector.render import render_table, shorten
+from connector.sync import Checked
 from policies.messages import evidence_phrase, has_message, input_label, message
 from policies.messages.catalogue import grouped
 
@@ -248,12 +247,6 @@ def pull_lines(report: PullReport, language: str) -> list[str]:
     return lines
 
 
-def pull_json(report: PullReport) -> dict[str, Any]:
-    """The same for programs."""
-    result: dict[str, Any] = msgspec.to_builtins(report)
-    return result
-
-
 def apply_lines(report: ApplyReport, voice: Voice) -> list[str]:
     """What was done, and by name what was not."""
     language = voice.language
@@ -314,8 +307,9 @@ def stop_lines(holder: str, language: str) -> list[str]:
     return [message(language, "stop.asked" if holder else "stop.idle", holder=holder)]
 
 
-def check_lines(organisation: Organisation, schema: Schema, language: str) -> list[str]:
-    """Who answered, as whom, and what can be written there."""
+def check_lines(checked: Checked, language: str) -> list[str]:
+    """Who answered, as whom, what can be written there, and what cannot be promised."""
+    organisation, schema = checked.organisation, checked.schema
     lines = [
         message(
             language,
@@ -340,7 +334,7 @@ def check_lines(organisation: Organisation, schema: Schema, language: str) -> li
         )
     if PrimitiveKind.PUT_NOTE in schema.capabilities.writes:
         lines.append(message(language, f"check.notes_{schema.capabilities.note_lookup}"))
-    return lines
+    return [*lines, *promise_lines(checked.unkept, language), *checked.remarks]
 
 
 def promise_lines(unkept: Iterable[Caveat], language: str) -> list[str]:
@@ -365,13 +359,6 @@ def promise_text(caveat: Caveat, language: str) -> str:
     )
 
 
-def promises_json(unkept: Iterable[Caveat], language: str) -> list[dict[str, Any]]:
-    """All of them for programs, each with its words."""
-    return [
-        {**msgspec.to_builtins(caveat), "text": promise_text(caveat, language)} for caveat in unkept
-    ]
-
-
 def finding_lines(findings: Iterable[Finding], language: str) -> list[str]:
     """What trying the parts of an adapter's settings showed, part by part."""
     header = [message(language, f"finding.{name}") for name in ("state", "part", "seen")]
@@ -379,9 +366,12 @@ def finding_lines(findings: Iterable[Finding], language: str) -> list[str]:
     return render_table(header, rows, language)
 
 
-def findings_json(findings: Iterable[Finding]) -> list[dict[str, Any]]:
-    """The same for programs."""
-    return [msgspec.to_builtins(each) for each in findings]
+def demo_lines(figures: Mapping[str, Any], language: str, *, proven: bool) -> list[str]:
+    """What a demo showed, what it proves, and where to look next."""
+    verdict = message(language, "demo.proven" if proven else "demo.unproven")
+    facts = ("decided", "applied", "proof", "calls", "blank", "look", "policy", "next")
+    shown = {**figures, "verdict": verdict}
+    return ["", *(message(language, f"demo.{fact}", **shown) for fact in facts)]
 
 
 def adapter_lines(listed: Sequence[Mapping[str, str]]) -> list[str]:

@@ -41,7 +41,7 @@ from connector.policy_fit import (
 from connector.ports import Adapter, Organisation, Schema, SelfDescribed
 from connector.promises import Caveat, caveats
 from connector.pull import PullReport, pull
-from connector.remarks import policy_remarks
+from connector.remarks import owner_remarks, policy_remarks
 from connector.reseed import reseed
 from connector.settle import Time
 from connector.undo import plan_undo
@@ -108,6 +108,16 @@ class Planned(NamedTuple):
     remarks: tuple[str, ...] = ()
 
 
+class Checked(NamedTuple):
+    """Who answered, what can be done there, and how policy and mapping stand to that."""
+
+    organisation: Organisation
+    schema: Schema
+    policy: Policy
+    remarks: tuple[str, ...]
+    unkept: tuple[Caveat, ...]
+
+
 @contextmanager
 def running(context: Context, command: str) -> Iterator[Journal]:
     """Hold the workspace and its journal for one command.
@@ -147,6 +157,21 @@ def identify(context: Context) -> Organisation:
     organisation = context.adapter.identity()
     context.workspace.expect_organisation(organisation)
     return organisation
+
+
+def check_workspace(context: Context) -> Checked:
+    """Ask the CRM anew what it can do, and hold the policy against it. Reads only."""
+    workspace, language = context.workspace, context.workspace.language
+    organisation = identify(context)
+    schema = known_schema(context, fresh=True)
+    policy = client_policy(context)
+    check_fits(context, policy)
+    today = context.now().astimezone(workspace.zone_info).date()
+    remarks = (
+        *policy_remarks(policy, workspace.policy_path, language, today),
+        *owner_remarks(policy, context.compiled_mapping, context.warehouse, language),
+    )
+    return Checked(organisation, schema, policy, remarks, unkept_promises(context))
 
 
 def refresh(

@@ -9,9 +9,10 @@ import pytest
 
 from adapters.zoho.schema import capabilities
 from connector.models import PrimitiveKind
+from connector.payloads import promises_json
 from connector.ports import Capabilities, NoteLookup, ObjectInfo, Schema, WriteLimit
 from connector.promises import Caveat, Unkept, caveats, of_plan
-from connector.summary import promise_lines, promise_text, promises_json
+from connector.summary import promise_lines, promise_text
 from policies.languages import LANGUAGES
 from policies.messages import has_message
 
