@@ -5,27 +5,33 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+import traceback
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
-from functools import partial
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
-from connector.terminal import Group, Terminal, json_option, pass_terminal
+from connector.commands.policy import policy
+from connector.commands.runs import runs, stop
+from connector.terminal import (
+    Group,
+    Terminal,
+    failure_words,
+    json_option,
+    language_option,
+    overrides_option,
+    pass_terminal,
+)
 
 if TYPE_CHECKING:
     from adapters.sandbox.foreground import Serving
-    from connector.apply import ApplyReport
     from connector.journal import Journal
     from connector.ports import Adapter
-    from connector.summary import Voice
-    from connector.sync import Context, Planned
+    from connector.sync import Context
     from connector.workspace import Workspace
-    from policies.language.vocabulary import Type
-    from policies.moment import SourceState
 
 
 @click.group(
@@ -53,79 +59,29 @@ def highseas(
     terminal.as_json |= as_json
 
 
-def _voice(terminal: Terminal, workspace: Workspace) -> Voice:
-    """How results speak: the workspace's language, and commands that can be typed here."""
-    from connector.summary import Voice
-
-    return Voice(workspace.language, workspace.zone, terminal.command)
-
-
-def _open_workspace(terminal: Terminal) -> Workspace:
-    from connector.workspace import load_workspace
-
-    workspace = load_workspace(terminal.root)
-    workspace.prepare()
-    _log_to(workspace.log_path)
-    return workspace
-
-
-def _log_to(path: Path) -> None:
-    """Everything that a support case needs goes to the log file, tracebacks included."""
-    path.touch(mode=0o600, exist_ok=True)
-    handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    root = logging.getLogger("highseas")
-    root.setLevel(logging.INFO)
-    root.addHandler(handler)
-
-
 def _context(terminal: Terminal, workspace: Workspace, adapter: Adapter | None = None) -> Context:
     from adapters import default_mapping, open_adapter
+    from connector.interrupt import stop_signal
     from connector.sync import Context
 
     path = workspace.mapping_path
     mapping = path.read_text(encoding="utf-8") if path else default_mapping(workspace)
+    signals = stop_signal(workspace.stop_path.exists)
     return Context(
         workspace,
         adapter or open_adapter(workspace),
         progress=terminal.progress,
-        should_stop=_stop_signal(workspace),
+        should_stop=click.get_current_context().with_resource(signals),
         mapping=mapping,
     )
-
-
-def _stop_signal(workspace: Workspace) -> Callable[[], bool]:
-    """True once somebody asked this run to stop: SIGTERM, Ctrl-C, or `highseas stop`.
-
-    A run that asks ends by itself between two calls; any other one, and whoever is asked twice,
-    is interrupted at once.
-    """
-    import signal
-
-    asked: list[int] = []
-    is_asking = False
-
-    def remember(number: int, _frame: object) -> None:
-        asked.append(number)
-        if not is_asking or len(asked) > 1:
-            raise KeyboardInterrupt
-
-    def should_stop() -> bool:
-        nonlocal is_asking
-        is_asking = True
-        return bool(asked) or workspace.stop_path.exists()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        before = signal.signal(number, remember)
-        click.get_current_context().call_on_close(partial(signal.signal, number, before))
-    return should_stop
 
 
 @contextmanager
 def _running(terminal: Terminal, command: str) -> Iterator[tuple[Context, Journal]]:
     from connector.sync import running
+    from connector.workspace_files import open_workspace
 
-    context = _context(terminal, _open_workspace(terminal))
+    context = _context(terminal, open_workspace(terminal.root))
     with running(context, command) as journal:
         yield context, journal
 
@@ -137,9 +93,7 @@ def _running(terminal: Terminal, command: str) -> Iterator[tuple[Context, Journa
 )
 @click.option("--name", help="The client's name; by default the folder's.")
 @click.option("--timezone", default="UTC", show_default=True, help="IANA name, e.g. Asia/Shanghai.")
-@click.option(
-    "--language", type=click.Choice(["en", "zh-CN", "de"]), default="en", show_default=True
-)
+@language_option(default="en", show_default=True)
 @pass_terminal
 def init(
     terminal: Terminal,
@@ -182,8 +136,9 @@ def check(terminal: Terminal) -> None:
     from connector.ports import Diagnosing
     from connector.summary import check_lines, finding_lines
     from connector.sync import check_workspace
+    from connector.workspace_files import open_workspace
 
-    workspace = _open_workspace(terminal)
+    workspace = open_workspace(terminal.root)
     language = workspace.language
     adapter = open_adapter(workspace)
     findings = tuple(adapter.diagnose()) if isinstance(adapter, Diagnosing) else ()
@@ -224,14 +179,9 @@ def adapters_group(context: click.Context) -> None:
 @pass_terminal
 def adapters_schema(terminal: Terminal) -> None:
     """Print the JSON Schema of a CRM's description, for editors."""
-    import json
-
     from adapters.rest.editor_schema import description_schema
 
-    schema = description_schema()
-    terminal.result(
-        "adapters schema", {"schema": schema}, [json.dumps(schema, ensure_ascii=False, indent=2)]
-    )
+    terminal.schema("adapters schema", description_schema())
 
 
 @highseas.command()
@@ -253,59 +203,13 @@ def pull(terminal: Terminal, full: bool, accept_shrink: bool) -> None:
         sys.exit(5)
 
 
-def _pairs(
-    _context: click.Context, _option: click.Parameter, texts: tuple[str, ...]
-) -> dict[str, str]:
-    pairs = [text.partition("=") for text in texts]
-    for name, equals, _ in pairs:
-        if not (name and equals):
-            message = f"{name or '='} is not NAME=VALUE, for example --set quiet_days=120"
-            raise click.BadParameter(message)
-    return {name: value for name, _, value in pairs}
-
-
-_overrides = click.option(
-    "--set",
-    "overrides",
-    metavar="NAME=VALUE",
-    multiple=True,
-    callback=_pairs,
-    help="Another value for one of the policy's params; such a plan is for looking.",
-)
-
-
-def _plan_result(
-    terminal: Terminal, command: str, context: Context, journal: Journal, planned: Planned
-) -> None:
-    from connector.payloads import plan_json
-    from connector.promises import of_plan
-    from connector.summary import plan_lines, preview
-    from connector.sync import known_schema, unkept_promises
-
-    voice = _voice(terminal, context.workspace)
-    shown = preview(journal.rows(planned.plan.id))
-    unkept = of_plan(unkept_promises(context), shown.kinds)
-    capabilities = known_schema(context).capabilities
-    lines = plan_lines(planned.plan, shown, voice, capabilities, unkept)
-    payload = plan_json(planned, unkept, voice.language)
-    terminal.result(command, payload, [*planned.remarks, *lines])
-
-
-def _plan_exit(planned: Planned, *, exit_code: bool = False) -> None:
-    tripped = any(count.tripped for count in planned.plan.header.rules)
-    if tripped or (planned.pulled and planned.pulled.partial):
-        sys.exit(5)
-    if exit_code and planned.plan.changes:
-        sys.exit(4)
-
-
 @highseas.command()
 @click.option(
     "--offline", is_flag=True, help="From the staged copy as it is; asks the CRM nothing."
 )
 @click.option("--as-of", help="As of the start of this day, e.g. 2026-05-31.")
 @click.option("--exit-code", is_flag=True, help="Exit with 4 when changes are waiting.")
-@_overrides
+@overrides_option
 @pass_terminal
 def plan(
     terminal: Terminal,
@@ -318,12 +222,13 @@ def plan(
 
     Example: highseas -C clients/acme plan --as-of 2026-05-31
     """
+    from connector.commands.outcomes import leave_after_plan, print_plan
     from connector.sync import make_plan
 
     with _running(terminal, "plan") as (context, journal):
         planned = make_plan(context, journal, as_of=as_of, offline=offline, overrides=overrides)
-        _plan_result(terminal, "plan", context, journal, planned)
-    _plan_exit(planned, exit_code=exit_code)
+        print_plan(terminal, "plan", context, journal, planned)
+    leave_after_plan(planned, exit_code=exit_code)
 
 
 @highseas.command()
@@ -336,6 +241,7 @@ def apply(terminal: Terminal, plan_id: str | None, yes: bool, first: int | None)
 
     Example: highseas -C clients/acme apply 20261122-031500-7f3a
     """
+    from connector.commands.outcomes import print_apply
     from connector.errors import RefusedError
     from connector.sync import run_apply
 
@@ -356,24 +262,11 @@ def apply(terminal: Terminal, plan_id: str | None, yes: bool, first: int | None)
             how="--yes" if yes else "terminal",
             first=first,
         )
-    _apply_result(terminal, "apply", context.workspace, report)
+    print_apply(terminal, "apply", context.workspace, report)
 
 
 def _user() -> str:
     return os.environ.get("USER") or os.environ.get("LOGNAME") or f"uid {os.getuid()}"
-
-
-def _apply_result(
-    terminal: Terminal, command: str, workspace: Workspace, report: ApplyReport
-) -> None:
-    import msgspec
-
-    from connector.summary import apply_lines
-
-    payload = {"apply": msgspec.to_builtins(report)}
-    terminal.result(command, payload, apply_lines(report, _voice(terminal, workspace)))
-    if not report.complete:
-        sys.exit(5)
 
 
 @highseas.command()
@@ -381,12 +274,13 @@ def _apply_result(
 @pass_terminal
 def undo(terminal: Terminal, run_id: str) -> None:
     """Plan the way back from a run: an ordinary plan, to be reviewed and applied."""
+    from connector.commands.outcomes import print_plan
     from connector.sync import Planned, identify, make_undo
 
     with _running(terminal, "undo") as (context, journal):
         identify(context)
         planned = Planned(make_undo(context, journal, run_id), None)
-        _plan_result(terminal, "undo", context, journal, planned)
+        print_plan(terminal, "undo", context, journal, planned)
 
 
 @highseas.command()
@@ -398,38 +292,19 @@ def sync(terminal: Terminal, apply_too: bool, as_of: str | None) -> None:
 
     Example: highseas -C clients/acme sync --apply
     """
+    from connector.commands.outcomes import leave_after_plan, print_apply, print_plan
     from connector.sync import make_plan, sync_and_apply
 
     with _running(terminal, "sync") as (context, journal):
         planned = make_plan(context, journal, as_of=as_of)
         if not (apply_too and planned.plan.changes):
-            _plan_result(terminal, "sync", context, journal, planned)
+            print_plan(terminal, "sync", context, journal, planned)
             report = None
         else:
             report = sync_and_apply(context, journal, planned)
     if report is not None:
-        _apply_result(terminal, "sync", context.workspace, report)
-    _plan_exit(planned)
-
-
-@highseas.command()
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1))
-@pass_terminal
-def runs(terminal: Terminal, limit: int) -> None:
-    """List what was run here, newest first."""
-    import msgspec
-
-    from connector.summary import runs_lines
-    from connector.sync import open_journal
-
-    workspace = _open_workspace(terminal)
-    with open_journal(workspace) as journal:
-        found = journal.runs(limit)
-    terminal.result(
-        "runs",
-        {"runs": msgspec.to_builtins(found)},
-        runs_lines(found, workspace.language, workspace.zone),
-    )
+        print_apply(terminal, "sync", context.workspace, report)
+    leave_after_plan(planned)
 
 
 @highseas.command()
@@ -438,10 +313,12 @@ def runs(terminal: Terminal, limit: int) -> None:
 @pass_terminal
 def show(terminal: Terminal, identifier: str | None, rows: bool) -> None:
     """Show a stored plan again; by default the newest."""
+    from connector.commands.outcomes import print_plan
     from connector.plan_model import encode_row
     from connector.sync import Planned, open_journal
+    from connector.workspace_files import open_workspace
 
-    workspace = _open_workspace(terminal)
+    workspace = open_workspace(terminal.root)
     with open_journal(workspace) as journal:
         stored = journal.plan(identifier)
         if rows:
@@ -449,199 +326,11 @@ def show(terminal: Terminal, identifier: str | None, rows: bool) -> None:
                 click.echo(encode_row(row).decode())
             return
         context = _context(terminal, workspace)
-        _plan_result(terminal, "show", context, journal, Planned(stored, None))
+        print_plan(terminal, "show", context, journal, Planned(stored, None))
 
 
-@highseas.command()
-@pass_terminal
-def stop(terminal: Terminal) -> None:
-    """Ask the run that holds this workspace to stop after the batch in flight."""
-    from connector.lock import holder_description
-    from connector.summary import stop_lines
-
-    workspace = _open_workspace(terminal)
-    holder = holder_description(workspace.state)
-    if holder:
-        workspace.stop_path.touch()
-    terminal.result("stop", {"asked": bool(holder)}, stop_lines(holder, workspace.language))
-
-
-@highseas.group()
-def policy() -> None:
-    """Check, test, explain, sign and document policies."""
-
-
-_policy_file = click.argument(
-    "path", metavar="[FILE]", type=click.Path(path_type=Path), required=False
-)
-
-
-class _PolicyPlace(NamedTuple):
-    """The policy's file, the types of the CRM's own fields as far as known, the workspace's
-    language (None: the policy's own), and which day it is there."""
-
-    path: Path
-    fields: Mapping[str, Type]
-    language: str | None
-    today: date
-    workspace: Workspace | None = None
-
-    @property
-    def zone(self) -> str | None:
-        return self.workspace.zone if self.workspace else None
-
-
-def _policy_place(terminal: Terminal, path: Path | None) -> _PolicyPlace:
-    from connector.policy_fit import field_types, remembered_schema
-
-    if path is not None:
-        return _PolicyPlace(path, {}, None, datetime.now(UTC).date())
-    workspace = _open_workspace(terminal)
-    schema = remembered_schema(workspace)
-    fields = field_types(schema) if schema else {}
-    today = datetime.now(workspace.zone_info).date()
-    return _PolicyPlace(workspace.policy_path, fields, workspace.language, today, workspace)
-
-
-def _known_sources(workspace: Workspace | None) -> dict[str, SourceState] | None:
-    """How complete each facts table is; None outside of a workspace, and before the first pull."""
-    from connector.engine import source_states
-    from connector.warehouse import Warehouse
-
-    if workspace is None or not Warehouse(workspace).exists():
-        return None
-    with Warehouse(workspace).reading() as connection:
-        return source_states(connection)
-
-
-@policy.command("check")
-@_policy_file
-@pass_terminal
-def policy_check(terminal: Terminal, path: Path | None) -> None:
-    """Report every problem of a policy, with its place, then what looks wrong in it.
-
-    FILE is a policy, by default the workspace's own.
-    """
-    from dataclasses import replace
-
-    from connector.policy_test import check_policy, policy_check_lines
-    from connector.remarks import policy_remarks, read_signed
-
-    place = _policy_place(terminal, path)
-    loaded, found = check_policy(
-        place.path,
-        fields=place.fields,
-        signed=read_signed(place.path),
-        sources=_known_sources(place.workspace),
-        zone=place.zone,
-        language=place.language,
-    )
-    told = replace(loaded, warnings=())  # they are among those found
-    spoken = place.language or loaded.language or "en"
-    remarks = policy_remarks(told, place.path, spoken, place.today)
-    terminal.result(
-        "policy check",
-        {
-            "name": loaded.name,
-            "hash": loaded.hash,
-            "rules": [rule.id for rule in loaded.rules],
-            "warnings": [str(problem) for problem in found],
-            "remarks": remarks,
-        },
-        policy_check_lines(loaded, found, remarks, place.language),
-    )
-
-
-@policy.command("test")
-@_policy_file
-@click.option("--cases", type=click.Path(path_type=Path), help="Default: `cases` beside FILE.")
-@pass_terminal
-def policy_test(terminal: Terminal, path: Path | None, cases: Path | None) -> None:
-    """Run the cases of a policy by both back ends, and name the edges that no case covers."""
-    from connector.policy_test import policy_test_lines, run_policy_tests
-
-    place = _policy_place(terminal, path)
-    report = run_policy_tests(
-        place.path, cases, fields=place.fields, zone=place.zone, language=place.language
-    )
-    terminal.result("policy test", report.payload(), policy_test_lines(report))
-    if not report.passed:
-        sys.exit(1)
-
-
-@policy.command("explain")
-@click.argument("customer")
-@click.option("--as-of", help="As of the start of this day.")
-@pass_terminal
-def policy_explain(terminal: Terminal, customer: str, as_of: str | None) -> None:
-    """Say why a customer is, or is not, caught by each rule. CUSTOMER is a key, an id or a name.
-
-    Example: highseas -C clients/acme policy explain Accounts:5725767000000524001
-    """
-    from connector.explain import explain_customer, explanation_lines
-    from connector.sync import as_of_moment
-
-    workspace = _open_workspace(terminal)
-    moment = as_of_moment(workspace, as_of, datetime.now(UTC))
-    explanation = explain_customer(workspace, customer, moment)
-    terminal.result(
-        "policy explain", explanation.payload(), explanation_lines(explanation, workspace.language)
-    )
-
-
-@policy.command("schema")
-@pass_terminal
-def policy_schema(terminal: Terminal) -> None:
-    """Print the JSON Schema of a policy file, for editors."""
-    import json
-
-    from policies.policy import policy_json_schema
-
-    schema = policy_json_schema()
-    terminal.result(
-        "policy schema", {"schema": schema}, [json.dumps(schema, ensure_ascii=False, indent=2)]
-    )
-
-
-_language = click.option("--language", type=click.Choice(["en", "zh-CN", "de"]))
-
-
-@policy.command("signoff")
-@_policy_file
-@_language
-@click.option("--name", help="Who agrees to it: writes signoff.yaml beside FILE.")
-@pass_terminal
-def policy_signoff(
-    terminal: Terminal, path: Path | None, language: str | None, name: str | None
-) -> None:
-    """Print a policy in plain words, with its thresholds, to be agreed to.
-
-    Example: highseas -C clients/acme policy signoff --language zh-CN --name 王敏
-    """
-    from connector.remarks import read_signed, sign_policy
-    from policies.authoring.signoff import render_signoff
-    from policies.policy import load_policy
-
-    place = _policy_place(terminal, path)
-    loaded = load_policy(place.path, fields=place.fields)
-    signed = sign_policy(loaded, place.path, name, place.today) if name else None
-    text = render_signoff(
-        loaded,
-        language or loaded.language or place.language or "en",
-        signed=signed or read_signed(place.path),
-    )
-    terminal.result("policy signoff", {"text": text, "hash": loaded.hash}, [text])
-
-
-@policy.command("docs")
-@_language
-@pass_terminal
-def policy_docs(terminal: Terminal, language: str | None) -> None:
-    """Print the page of metrics, functions, attributes and columns."""
-    from policies.authoring.metric_docs import metrics_page
-
-    text = metrics_page(language or "en").rstrip()
-    terminal.result("policy docs", {"text": text}, [text])
+for each in (runs, stop, policy):
+    highseas.add_command(each)
 
 
 @highseas.group()
@@ -686,9 +375,7 @@ def sandbox_zoho(terminal: Terminal, port: int, load: str | None) -> None:
 
 @highseas.command()
 @click.option("--customers", default=10_000, show_default=True, type=click.IntRange(100, 1_000_000))
-@click.option(
-    "--language", type=click.Choice(["en", "zh-CN", "de"]), default="en", show_default=True
-)
+@language_option(default="en", show_default=True)
 @click.option("--keep", type=click.Path(path_type=Path), help="Keep the workspace in this folder.")
 @pass_terminal
 def demo(terminal: Terminal, customers: int, language: str, keep: Path | None) -> None:
@@ -721,43 +408,19 @@ def main() -> None:
         code = highseas.main(prog_name="highseas", standalone_mode=False, obj=terminal)
     except click.exceptions.Exit as leaving:
         code = leaving.exit_code
-    except click.exceptions.Abort:
-        terminal.error("interrupted", "run the same command again: it goes on from there", 130)
-        code = 130
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
-        code = error.exit_code
-    except click.ClickException as error:
-        terminal.error(error.format_message(), _usage_hint(error), error.exit_code)
         code = error.exit_code
     except Exception as error:  # noqa: BLE001 - the last door: nobody is shown a traceback
         code = _report(terminal, error)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _usage_hint(error: click.ClickException) -> str:
-    context = getattr(error, "ctx", None)
-    return f"see `{context.command_path} --help`" if context else "see `highseas --help`"
-
-
 def _report(terminal: Terminal, error: Exception) -> int:
-    import traceback
-
-    from policies.errors import HighseasError
-
-    logging.getLogger("highseas").error("failed", exc_info=error)
-    if terminal.shows_tracebacks:
-        traceback.print_exception(error)
-    if isinstance(error, HighseasError):
-        terminal.error(error.message, error.hint or "see the log file", error.exit_code)
-        return error.exit_code
-    if isinstance(error, OSError) and error.filename and error.errno:
-        message = f"{error.filename}: {os.strerror(error.errno)}"
-        terminal.error(message, "check its permissions, and the room left on the disk", 1)
-        return 1
-    terminal.error(
-        f"highseas met a defect of its own: {type(error).__name__}",
-        "run it again with -vv and report what it prints; .highseas/highseas.log has it too",
-        1,
-    )
-    return 1
+    if not isinstance(error, click.ClickException | click.Abort):
+        logging.getLogger("highseas").error("failed", exc_info=error)
+        if terminal.shows_tracebacks:
+            traceback.print_exception(error)
+    failure = failure_words(error)
+    terminal.error(*failure)
+    return failure.exit_code

@@ -1,17 +1,21 @@
 """The terminal: where words go, how a result and an error look, and --json behind any command.
 
-Imports nothing but click, so that `highseas --help` stays fast.
+Imports nothing but click and the root of all errors, so that `highseas --help` stays fast.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
+
+from policies.errors import HighseasError
 
 OUTPUT_FORMAT = 1
 # In a hint: a command that needs to be told the workspace.
@@ -53,6 +57,11 @@ class Terminal:
         else:
             click.echo("\n".join(lines))
 
+    def schema(self, command: str, schema: dict[str, Any]) -> None:
+        """Print a JSON Schema, to be kept for an editor."""
+        lines = [json.dumps(schema, ensure_ascii=False, indent=2)]
+        self.result(command, {"schema": schema}, lines)
+
     def error(self, message: str, hint: str, exit_code: int) -> None:
         """One line of fact (one for each problem of a file) and one of help."""
         hint = OWN_COMMAND.sub(lambda _: self.command, hint)
@@ -62,6 +71,35 @@ class Terminal:
         for line in message.splitlines():
             click.echo(f"error: {line}", err=True)
         click.echo(f"hint:  {hint}", err=True)
+
+
+class Failure(NamedTuple):
+    """What `Terminal.error` says, and the exit code."""
+
+    message: str
+    hint: str
+    exit_code: int
+
+
+def failure_words(error: Exception) -> Failure:
+    """One line of fact and one of help for whatever ended a command."""
+    if isinstance(error, click.Abort):
+        return Failure("interrupted", "run the same command again: it goes on from there", 130)
+    if isinstance(error, click.ClickException):
+        return Failure(error.format_message(), _usage_hint(error), error.exit_code)
+    if isinstance(error, HighseasError):
+        return Failure(error.message, error.hint or "see the log file", error.exit_code)
+    if isinstance(error, OSError) and error.filename and error.errno:
+        message = f"{error.filename}: {os.strerror(error.errno)}"
+        return Failure(message, "check its permissions, and the room left on the disk", 1)
+    message = f"highseas met a defect of its own: {type(error).__name__}"
+    hint = "run it again with -vv and report what it prints; .highseas/highseas.log has it too"
+    return Failure(message, hint, 1)
+
+
+def _usage_hint(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"see `{context.command_path} --help`" if context else "see `highseas --help`"
 
 
 pass_terminal = click.make_pass_decorator(Terminal)
@@ -79,6 +117,28 @@ _JSON: dict[str, Any] = {
     "help": "One JSON object on stdout.",
 }
 json_option = click.option("--json", **_JSON)
+language_option = partial(click.option, "--language", type=click.Choice(["en", "zh-CN", "de"]))
+
+
+def _pairs(
+    _context: click.Context, _option: click.Parameter, texts: tuple[str, ...]
+) -> dict[str, str]:
+    pairs = [text.partition("=") for text in texts]
+    for name, equals, _ in pairs:
+        if not (name and equals):
+            message = f"{name or '='} is not NAME=VALUE, for example --set quiet_days=120"
+            raise click.BadParameter(message)
+    return {name: value for name, _, value in pairs}
+
+
+overrides_option = click.option(
+    "--set",
+    "overrides",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=_pairs,
+    help="Another value for one of the policy's params; such a plan is for looking.",
+)
 
 
 class Command(click.Command):

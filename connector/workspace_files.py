@@ -1,7 +1,8 @@
-"""Makes a new workspace: highseas.yaml, a starter policy.yaml, and what git should not take."""
+"""A workspace as files: makes one with a starter policy.yaml, opens one with its log."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from connector.errors import ConfigurationError
-from connector.workspace import CONFIG_NAME, STATE_NAME, load_workspace
+from connector.workspace import CONFIG_NAME, STATE_NAME, Workspace, load_workspace
 from policies.library import library_names, library_text
 
 
@@ -59,6 +60,24 @@ def create_workspace(root: Path, new: NewWorkspace) -> list[Path]:
         path.write_text(text, encoding="utf-8")
     load_workspace(root).prepare()
     return list(missing)
+
+
+def open_workspace(root: Path) -> Workspace:
+    """Load a workspace and make its state folder; what is logged from now on goes to its log."""
+    workspace = load_workspace(root)
+    workspace.prepare()
+    _log_to(workspace.log_path)
+    return workspace
+
+
+def _log_to(path: Path) -> None:
+    """Everything that a support case needs goes to the log file, tracebacks included."""
+    path.touch(mode=0o600, exist_ok=True)
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    root = logging.getLogger("highseas")
+    root.setLevel(logging.INFO)
+    root.addHandler(handler)
 
 
 def _yaml(value: object) -> str:

@@ -93,9 +93,10 @@ def action_statements(policy: Policy) -> list[str]:
     """SQL that fills `actions`: one row for each customer and rule that has something to say.
 
     `actions.status` is a row status of a plan; `stage` 0 means out; `blocked` is the number of
-    the protection that stands in the way of a protected row; `moving`: the customer enters, leaves or changes its
-    stage; `heir`: the rule that sets its status when it leaves this one. The policy is the one
-    of `findings`, or the same with fewer marks and with retired rules behind its own.
+    the protection that stands in the way of a protected row; `moving`: the customer enters,
+    leaves or changes its stage; `heir`: the rule that sets its status when it leaves this one. The
+    policy is the one of `findings`, or the same with fewer marks and with retired rules behind its
+    own.
     """
     rules = [
         f"({number}, {literal(rule.id)}, {_texts(stage.tag for stage in rule.stages)})"
