@@ -54,8 +54,8 @@ _RANKS = {
     "abc_year": ("CAST(amount_year AS DECIMAL(18,4))", "amount_year"),
     "abc": ("CAST(amount AS DECIMAL(18,4))", "amount"),
 }
-# By number: the policy's own three, and of those that the product adds the three whose facts are
-# there. They hold only where that is known, which it is of every order and return here.
+# By number: the policy's own three, and of those that the product adds the four whose facts are
+# there. They hold only where that is known, which it is of every order, return and deal here.
 _PROTECTIONS = {
     0: "key_account",
     1: "open_deals > 0",
@@ -63,6 +63,7 @@ _PROTECTIONS = {
     3: "last_order IS NOT NULL",
     5: "returns_open > 0",
     6: "in_warranty > 0",
+    9: "won_deals > 0",
 }
 
 _VOIDS = (
@@ -204,7 +205,7 @@ def _first(test: str) -> str:
 
 _BLOCKED = {
     True: "CASE WHEN p_0 THEN 0 WHEN p_1 THEN 1 WHEN p_2 THEN 2 "
-    "WHEN p_3 THEN 3 WHEN p_5 THEN 5 WHEN p_6 THEN 6 "
+    "WHEN p_3 THEN 3 WHEN p_5 THEN 5 WHEN p_6 THEN 6 WHEN p_9 THEN 9 "
     "WHEN p_0 IS NULL OR p_1 IS NULL OR p_2 IS NULL THEN NULL ELSE -1 END",
     False: "CASE WHEN p_0 THEN 0 WHEN p_0 IS NULL THEN NULL ELSE -1 END",
 }

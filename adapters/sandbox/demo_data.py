@@ -23,12 +23,13 @@ OWNERS_PER_TEAM = 4
 RATINGS = ("Hot", "Warm", "Cold", None)
 INDUSTRIES = ("Machinery", "Electronics", "Chemicals", "Logistics", "Retail", None)
 
-# A starter policy (never ordered, silent for 180 days, no open deal) finds most of the last kind.
+# A starter policy (never ordered, no answer for 180 days, tried twice since, no open deal) finds
+# half of the last kind.
 HABITS = (
     Habit(0.56, (400, 1_500), (1, 300), (1, 9), (2, 150), (1, 6), 0.35),
     Habit(0.20, (900, 2_000), (370, 850), (1, 4), (30, 700), (0, 4), 0.08),
     Habit(0.18, (20, 500), (0, 0), (0, 0), (1, 170), (1, 4), 0.45),
-    Habit(0.06, (200, 1_200), (0, 0), (0, 0), (181, 900), (0, 3), 0.20),
+    Habit(0.06, (200, 1_200), (0, 0), (0, 0), (181, 900), (1, 5), 0.20, 0.1),
 )
 # Type and status of a call, by whether it went out and was answered.
 CALLS = {
@@ -189,14 +190,14 @@ class Demo(Draw):
         days = self.between(*habit.last_call)
         for _ in range(self.between(*habit.calls)):
             moment = self.moment(days, customer.born)
-            yield self._call(customer.owner, moment, customer.id, "Accounts")
+            yield self._call(customer.owner, moment, customer.id, "Accounts", habit.answers)
             days += self.between(10, 120)
 
     def _deal_call(self, deal: Row, number: str) -> Row:
-        return self._call(deal["Owner"], deal["Modified_Time"], number, "Deals")
+        return self._call(deal["Owner"], deal["Modified_Time"], number, "Deals", 0.7)
 
-    def _call(self, owner: str, moment: int, target: str, module: str) -> Row:
-        answered = self.chance(0.7)
+    def _call(self, owner: str, moment: int, target: str, module: str, answers: float) -> Row:
+        answered = self.chance(answers)
         subject, outbound = self.pick(words.CALLS), self.chance(0.8)
         kind, status = CALLS[outbound, answered]
         return {

@@ -19,7 +19,8 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Habit:
-    """How a kind of customer behaves: shares of 1, days before today, orders."""
+    """How a kind of customer behaves: shares of 1, days before today, orders, calls. `answers`: the
+    part of the calls in which somebody was reached."""
 
     share: float
     age: tuple[int, int]
@@ -28,6 +29,7 @@ class Habit:
     last_call: tuple[int, int]
     calls: tuple[int, int]
     open_deal: float
+    answers: float = 0.7
 
     @property
     def buys(self) -> bool:

@@ -130,7 +130,8 @@ CLOCKS: Mapping[str, str] = MappingProxyType(
             "direction = 'ours' AND (kind = 'visit' AND checked_in "
             "OR kind = 'call' AND seconds >= 30 OR kind IN ('quote', 'sample'))"
         ),
-        "response": "direction = 'theirs' OR outcome = 'reached'",
+        # who refuses has answered
+        "response": "direction = 'theirs' OR outcome IN ('reached', 'refused')",
     }
 )
 

@@ -17,16 +17,23 @@ from policies.language.scope import Scope
 from policies.language.tree import MetricValue, Node, rebuilt
 from policies.model import EXITS, Protection
 
-# A receivable is counted, not summed: amounts in two currencies have no sum.
+_WITHOUT_ORDERS = ("pool", "void")
+# A receivable is counted, not summed: amounts in two currencies have no sum. A complaint of which
+# nobody said whose fault it was may be ours, and a contract that is signed and yet to begin binds.
 _GUARDS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("has-ordered", "orders_count() > 0", ("pool", "void")),
-    ("won-deal", "won_deals > 0", ("pool",)),
-    ("our-complaint", "complaints_open(fault = 'ours') > 0", ("cleanout",)),
+    ("has-ordered", "orders_count() > 0", _WITHOUT_ORDERS),
+    ("our-complaint", "complaints_open(fault IS NULL OR fault = 'ours') > 0", ("cleanout",)),
     ("open-receivable", "invoices_count(settled_at IS NULL) > 0", EXITS),
     ("open-return", "returns_open > 0", EXITS),
     ("in-warranty", "orders_in_warranty > 0", EXITS),
-    ("active-contract", "active_contracts > 0", EXITS),
+    (
+        "active-contract",
+        "contracts_count(ended_at IS NULL AND (ends_on IS NULL OR days_until(ends_on) >= 0)) > 0",
+        EXITS,
+    ),
     ("valid-quote", "quotes_valid > 0", EXITS),
+    ("won-deal", "won_deals > 0", _WITHOUT_ORDERS),
+    ("had-contract", "contracts_count() > 0", _WITHOUT_ORDERS),
 )
 GUARD_IDS = tuple(name for name, _, _ in _GUARDS)
 

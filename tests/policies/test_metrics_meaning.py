@@ -215,11 +215,11 @@ def test_attempts_count_after_the_last_response() -> None:
     world.add("activities", 20, direction="theirs")
     assert world("attempts_unanswered() = 1") is True
     # no attempt between them: whichever was the last response, the count is the same
-    world.add("activities", 15, direction=None, outcome="refused")
+    world.add("activities", 15, direction=None, outcome="no_answer")
     assert world("attempts_unanswered() = 1") is True
-    world.add("activities", 5, direction=None, outcome="refused")
+    world.add("activities", 5, direction=None, outcome="no_answer")
     assert world("attempts_unanswered() = 1") is None
-    world.add("activities", 4, direction="theirs")
+    world.add("activities", 4, outcome="refused")
     assert world("attempts_unanswered() = 0") is True
     world.add("activities", 3, direction="ours", outcome=None)
     assert world("attempts_unanswered() = 0") is None

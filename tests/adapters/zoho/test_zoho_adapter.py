@@ -129,7 +129,7 @@ def test_the_default_mapping_is_sound_and_fits_into_one_call_an_object() -> None
         fixed_mapping("zoho"), "mapping.yaml", zone="Asia/Shanghai", status_field="Status_X"
     )
     assert compiled.customer_objects == ("Accounts",)
-    assert compiled.objects_of("activities") == ("Calls", "Events", "Quotes")
+    assert compiled.objects_of("activities") == ("Calls", "Events", "Quotes", "Cases")
     asked = {name: len({*shape.fields, "Modified_Time"}) for name, shape in compiled.shapes.items()}
     assert max(asked.values()) <= 50
 
