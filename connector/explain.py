@@ -1,8 +1,11 @@
-"""Why a customer is, or is not, caught by each rule: the Python back end over staged facts."""
+"""Why a customer is, or is not, caught by each rule, and what a plan would make of it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
@@ -10,17 +13,22 @@ import msgspec
 
 from connector.engine import fill_inputs, source_states
 from connector.errors import ConfigurationError
+from connector.grounds import Grounds, gather_grounds
+from connector.journal import Journal
+from connector.journal_model import Episode
 from connector.policy_fit import load_client_policy, refuse_lacking
-from connector.render import one_line
-from connector.summary import missing_names, protection_name
+from connector.standing import load_standing
+from connector.verdict import Judged, Verdict
 from connector.warehouse import Warehouse
 from connector.workspace import Workspace
-from policies.evaluation.compile_python import Explanation, RuleResult, evaluate_customer
-from policies.evaluation.compile_sql import compile_evaluation
+from policies.evaluation.compile_python import Explanation, PythonEvaluation
+from policies.evaluation.compile_sql import CompiledEvaluation, compile_evaluation
 from policies.evaluation.customer_facts import CustomerFacts, group_of, with_groups
-from policies.evaluation.evidence import missing_inputs
+from policies.evaluation.sql_expression import Thresholds
+from policies.evaluation.sql_text import literal
 from policies.language.vocabulary import EVENTS
-from policies.messages import evidence_phrase, message
+from policies.lifecycle import STATE_TABLES
+from policies.model import Policy
 from policies.moment import AsOf
 
 _CANDIDATES = 5
@@ -28,16 +36,24 @@ _CANDIDATES = 5
 
 @dataclass(frozen=True)
 class CustomerExplanation:
-    """One customer and everything that the policy says about it; nothing when it did not exist."""
+    """One customer and everything that the policy says about it; nothing when it did not exist.
+
+    `policy` is the one that is written: without statuses where no field holds them.
+    """
 
     key: str
     name: str
     as_of: AsOf
-    explanation: Explanation | None
+    policy: Policy
+    explanation: Explanation | None = None
+    grounds: Grounds | None = None
+    verdicts: tuple[Verdict, ...] = ()
 
     def payload(self) -> dict[str, Any]:
         said = msgspec.to_builtins(self.explanation) if self.explanation else {}
-        return {"customer": self.key, "name": self.name, "as_of": str(self.as_of.day), **said}
+        judged = {"verdicts": msgspec.to_builtins(self.verdicts)} if self.explanation else {}
+        about = {"customer": self.key, "name": self.name, "as_of": str(self.as_of.day)}
+        return {**about, **judged, **said}
 
 
 def explain_customer(workspace: Workspace, wanted: str, as_of: AsOf) -> CustomerExplanation:
@@ -48,20 +64,78 @@ def explain_customer(workspace: Workspace, wanted: str, as_of: AsOf) -> Customer
     policy = load_client_policy(workspace)
     warehouse = Warehouse(workspace)
     refuse_lacking(policy, workspace, warehouse)
+    written = policy if workspace.status_field else policy.without_status()
     with warehouse.reading(as_of.day) as connection:
         key, name = _find(connection, wanted)
-        sources = source_states(connection)
-        compiled = compile_evaluation(policy, as_of, sources)
-        thresholds = fill_inputs(connection, compiled) if compiled.threshold_queries else {}
-        facts = _facts(connection, key, as_of, policy.group)
-    explanation = evaluate_customer(policy, as_of, sources, thresholds, facts)
-    return CustomerExplanation(key, name, as_of, explanation)
+        compiled = compile_evaluation(policy, as_of, source_states(connection))
+        members, facts = _facts(connection, key, as_of, policy.group)
+        evaluation = PythonEvaluation(policy, as_of, source_states(connection))
+        inputs = evaluation.inputs(facts)
+        if inputs is None:
+            return CustomerExplanation(key, name, as_of, written)
+        thresholds = _fill_inputs(connection, compiled, key, members)
+        explanation = evaluation.explain(inputs, thresholds)
+        grounds = gather_grounds(evaluation, inputs, thresholds)
+        with _journal(workspace) as journal:
+            stays = _standing(connection, journal, key)
+        connection.execute(compiled.findings_sql(thresholds, "open_episodes"))
+        judged = Judged(connection, written, as_of, explanation, stays)
+        verdicts = tuple(judged.verdicts())
+    return CustomerExplanation(key, name, as_of, written, explanation, grounds, verdicts)
+
+
+def _fill_inputs(
+    connection: duckdb.DuckDBPyConnection,
+    compiled: CompiledEvaluation,
+    key: str,
+    members: Iterable[str],
+) -> Thresholds:
+    """Fill `inputs` for this customer. Where nobody is ranked nobody else is read, but those whose
+    rows count for it."""
+    if not compiled.threshold_queries:
+        listed = ", ".join(map(literal, members))
+        for table, column in (("customers", "key"), *((fact, "customer") for fact in EVENTS)):
+            connection.execute(
+                f"CREATE TEMP VIEW {table} AS SELECT * FROM memory.main.{table} "
+                f"WHERE {column} IN ({listed})"
+            )
+    thresholds = fill_inputs(connection, compiled)
+    connection.execute("DELETE FROM inputs WHERE key <> $1", [key])
+    return thresholds
+
+
+@contextmanager
+def _journal(workspace: Workspace) -> Iterator[Journal | None]:
+    """The journal, where there is one: to look at a customer makes none."""
+    if not workspace.journal_path.exists():
+        yield None
+        return
+    with Journal.open(workspace.journal_path, now=_never) as journal:
+        yield journal
+
+
+def _never() -> datetime:
+    """Nothing is written here, so nothing asks for the time."""
+    return datetime.max.replace(tzinfo=UTC)
+
+
+def _standing(
+    connection: duckdb.DuckDBPyConnection, journal: Journal | None, key: str
+) -> Mapping[str, Episode]:
+    """Fill what stands of ours on this customer; the rules in which it stays."""
+    if journal is None:
+        for statement in STATE_TABLES:
+            connection.execute(statement)
+        return {}
+    load_standing(connection, journal, key)
+    return {stay.rule: stay for stay in journal.episodes(customer=key)}
 
 
 def _facts(
     connection: duckdb.DuckDBPyConnection, key: str, as_of: AsOf, group: frozenset[str]
-) -> CustomerFacts:
-    """The customer, its owner and its rows; in the facts tables of `group` those of its group."""
+) -> tuple[tuple[str, ...], CustomerFacts]:
+    """The customers of its group, and the customer, its owner and its rows; in the facts tables of
+    `group` those of its group."""
     customer = _rows(connection, "customers", "key", key)[0]
     name = group_of(as_of, customer)
     members = {key: customer}
@@ -72,7 +146,7 @@ def _facts(
     }
     own = with_groups(facts, as_of, group)[key]
     owners = _rows(connection, "people", "id", customer["owner_id"])
-    return replace(own, owner=owners[0] if owners else None)
+    return tuple(members), replace(own, owner=owners[0] if owners else None)
 
 
 def _events(connection: duckdb.DuckDBPyConnection, key: str) -> dict[str, list[dict[str, Any]]]:
@@ -100,28 +174,3 @@ def _rows(
     result = connection.execute(f"SELECT * FROM {table} WHERE {column} = $1", [key])
     names = [item[0] for item in result.description or ()]
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
-
-
-def explanation_lines(explained: CustomerExplanation, language: str) -> list[str]:
-    """The same for people: each rule's answer with the facts behind it, then the protections."""
-    day, name = explained.as_of.day.isoformat(), one_line(explained.name)
-    lines = [message(language, "explain.title", name=name, customer=explained.key, day=day)]
-    if explained.explanation is None:
-        return [*lines, message(language, "explain.not_yet")]
-    for rule in explained.explanation.rules:
-        lines += ["", _answer(rule, language)]
-        lines += [f"  {evidence_phrase(language, item)}" for item in rule.evidence]
-        if rule.stage is None:
-            missing = missing_names(missing_inputs(rule.evidence), language)
-            lines.append("  " + message(language, "row.missing", missing=missing))
-    for protection in explained.explanation.protections:
-        word = {True: "protected", False: "unprotected", None: "unclear"}[protection.holds]
-        shown = protection_name(protection.id, language)
-        lines += ["", message(language, f"explain.{word}", protection=shown)]
-        lines += [f"  {evidence_phrase(language, item)}" for item in protection.evidence]
-    return lines
-
-
-def _answer(rule: RuleResult, language: str) -> str:
-    word = "unknown" if rule.stage is None else "in" if rule.stage else "out"
-    return message(language, f"explain.{word}", rule=rule.id, stage=rule.stage_name or "")

@@ -257,25 +257,25 @@ class Journal:
         with self._read() as connection:
             yield from projection.holdings_in(connection)
 
-    def episodes(self, *, open_only: bool = True) -> Iterator[Episode]:
-        """Stays of customers in rules, by customer, rule and number."""
+    def episodes(self, *, open_only: bool = True, customer: str | None = None) -> Iterator[Episode]:
+        """Stays of customers, or of one, in rules, by customer, rule and number."""
         with self._read() as connection:
-            yield from projection.episodes_in(connection, open_only=open_only)
+            yield from projection.episodes_in(connection, open_only=open_only, customer=customer)
 
-    def standing_episodes(self) -> Iterator[tuple[Any, ...]]:
-        """As `projection.standing_episodes` says: all stays, for a plan."""
+    def standing_episodes(self, customer: str | None = None) -> Iterator[tuple[Any, ...]]:
+        """As `projection.standing_episodes` says: all stays, or those of one customer."""
         with self._read() as connection:
-            yield from projection.standing_episodes(connection)
+            yield from projection.standing_episodes(connection, customer)
 
     def entered_since(self, moment: datetime) -> Iterator[tuple[Any, ...]]:
         """As `projection.entered_since` says, for caps by the week or month."""
         with self._read() as connection:
             yield from projection.entered_since(connection, moment)
 
-    def standing_holdings(self) -> Iterator[tuple[Any, ...]]:
-        """As `projection.standing_holdings` says: all that is ours, for a plan."""
+    def standing_holdings(self, customer: str | None = None) -> Iterator[tuple[Any, ...]]:
+        """As `projection.standing_holdings` says: all that is ours, or on one customer."""
         with self._read() as connection:
-            yield from projection.standing_holdings(connection)
+            yield from projection.standing_holdings(connection, customer)
 
     def _read(self) -> Connection:
         return self._engine.connect()

@@ -106,21 +106,29 @@ def holdings_in(connection: Connection) -> Iterator[Holding]:
         yield _holding(row)
 
 
-def episodes_in(connection: Connection, *, open_only: bool) -> Iterator[Episode]:
-    """Stream episodes."""
+def episodes_in(
+    connection: Connection, *, open_only: bool, customer: str | None = None
+) -> Iterator[Episode]:
+    """Stream episodes, of all customers or of one."""
     query = select(episodes).order_by(*episodes.primary_key.columns)
+    if customer is not None:
+        query = query.where(episodes.c.customer == customer)
     if open_only:
         query = query.where(episodes.c.closed_at.is_(None))
     for row in connection.execution_options(yield_per=_PAGE).execute(query).mappings():
         yield Episode(**row)
 
 
-def standing_episodes(connection: Connection) -> Iterator[tuple[Any, ...]]:
+def standing_episodes(
+    connection: Connection, customer: str | None = None
+) -> Iterator[tuple[Any, ...]]:
     """Stream customer, rule, number, stage, evidence key and whether it ended: what a plan needs of
     episodes, without the cost of objects."""
     c = episodes.c
     ended = c.closed_at.is_not(None).label("ended")
     query = select(c.customer, c.rule, c.number, c.stage, c.evidence_key, ended)
+    if customer is not None:
+        query = query.where(episodes.c.customer == customer)
     yield from connection.execution_options(yield_per=_PAGE).execute(query)
 
 
@@ -131,13 +139,17 @@ def entered_since(connection: Connection, moment: datetime) -> Iterator[tuple[An
     yield from connection.execution_options(yield_per=_PAGE).execute(query)
 
 
-def standing_holdings(connection: Connection) -> Iterator[tuple[Any, ...]]:
+def standing_holdings(
+    connection: Connection, customer: str | None = None
+) -> Iterator[tuple[Any, ...]]:
     """Stream customer, rule, kind, target, value and original (both as raw JSON), and note id."""
     c, raw = holdings.c, msgspec.Raw
     query = select(c.customer, c.rule, c.kind, c.target, c.value, c.original, c.remote_id)
+    if customer is not None:
+        query = query.where(holdings.c.customer == customer)
     rows = connection.execution_options(yield_per=_PAGE).execute(query)
-    for customer, rule, kind, target, value, original, remote_id in rows:
-        yield customer, rule, kind, target, raw(value), raw(original), remote_id
+    for whose, rule, kind, target, value, original, remote_id in rows:
+        yield whose, rule, kind, target, raw(value), raw(original), remote_id
 
 
 def _project_holdings(connection: Connection, done: Sequence[Done], *, is_undo: bool) -> None:

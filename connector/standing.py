@@ -41,13 +41,16 @@ _HOLDING_COLUMNS = {
 _RECENT_COLUMNS = {"customer": "VARCHAR", "rule": "VARCHAR"}
 
 
-def load_standing(connection: duckdb.DuckDBPyConnection, journal: Journal) -> None:
-    """Fill `open_episodes`, `closed_episodes` and `held` from the journal."""
+def load_standing(
+    connection: duckdb.DuckDBPyConnection, journal: Journal, customer: str | None = None
+) -> None:
+    """Fill `open_episodes`, `closed_episodes` and `held` from the journal; of all customers, or of
+    one."""
     for statement in STATE_TABLES:
         connection.execute(statement)
     with tempfile.TemporaryDirectory(prefix="highseas-") as folder:
         episodes = Path(folder) / "episodes.ndjson"
-        if _write_lines(episodes, _EPISODE_COLUMNS, journal.standing_episodes()):
+        if _write_lines(episodes, _EPISODE_COLUMNS, journal.standing_episodes(customer)):
             source = _read_json(episodes, _EPISODE_COLUMNS)
             connection.execute(
                 "INSERT INTO open_episodes SELECT customer, rule, number, stage, evidence_key "
@@ -58,7 +61,7 @@ def load_standing(connection: duckdb.DuckDBPyConnection, journal: Journal) -> No
                 f"FROM {source} WHERE ended GROUP BY customer, rule"
             )
         holdings = Path(folder) / "holdings.ndjson"
-        if _write_lines(holdings, _HOLDING_COLUMNS, journal.standing_holdings()):
+        if _write_lines(holdings, _HOLDING_COLUMNS, journal.standing_holdings(customer)):
             connection.execute(_held_sql(_read_json(holdings, _HOLDING_COLUMNS)))
 
 

@@ -22,6 +22,7 @@ from connector.render import render_table, shorten
 from connector.sync import Checked
 from policies.messages import evidence_phrase, has_message, input_label, message
 from policies.messages.catalogue import grouped
+from policies.model import Policy, Protection
 
 _NAME_WIDTH = 28  # display cells
 _FIGURE = re.compile(r"\d+(\.\d+)?")
@@ -138,10 +139,15 @@ def _held_back(plan: Plan, language: str) -> list[str]:
             cap = _cap(count.tripped, language)
             lines.append(message(language, "plan.tripped", rule=count.rule, cap=cap))
         if count.paused:
-            key = f"paused.{count.paused}"
-            reason = message(language, key) if has_message(language, key) else count.paused
+            reason = pause_reason(count.paused, language)
             lines.append(message(language, "plan.paused", rule=count.rule, reason=reason))
     return lines
+
+
+def pause_reason(paused: str, language: str) -> str:
+    """Why a rule rests: a freeze as it was written, or in words."""
+    key = f"paused.{paused}"
+    return message(language, key) if has_message(language, key) else paused
 
 
 def _cap(phrase: str, language: str) -> str:
@@ -205,6 +211,27 @@ def protection_name(protection: str, language: str) -> str:
     """A protection by the name that its author gave it; the product's own in words."""
     key = f"guard.{protection.replace('-', '_')}"
     return message(language, key) if has_message(language, key) else protection
+
+
+def titles_of(policy: Policy, language: str) -> dict[str, str]:
+    """What rules and protections are called, by id, where that is not the id."""
+    named = {rule.id: rule.title for rule in policy.rules}
+    named |= {item.id: protection_title(item, language) for item in policy.protections}
+    return {name: title for name, title in named.items() if title != name}
+
+
+def protection_title(protection: Protection, language: str) -> str:
+    """A protection by the name that its author gave it; the product's own in words."""
+    if protection.label_key:
+        return message(language, protection.label_key)
+    return protection.label or protection.id
+
+
+def stage_title(stage: str | None, rule: str, titles: Mapping[str, str], language: str) -> str:
+    """A stage in words: that of a rule with one alone is called as the rule."""
+    if stage is None:
+        return message(language, "stage.none")
+    return titles.get(rule, stage) if stage == rule else stage
 
 
 def missing_names(names: Iterable[str], language: str) -> str:

@@ -15,7 +15,8 @@ from adapters import open_adapter
 from adapters.demo_mapping import demo_mapping
 from adapters.sandbox.demo_data import load_demo
 from adapters.sandbox.zoho import Store, ZohoSandbox
-from connector.explain import explain_customer, explanation_lines
+from connector.explain import explain_customer
+from connector.explain_text import explanation_lines
 from connector.plan_model import Plan, PlanRow, RuleCount
 from connector.remarks import policy_remarks
 from connector.sync import Context, as_of_moment, make_plan, make_undo, run_apply, running

@@ -134,7 +134,8 @@ def policy_explain(terminal: Terminal, customer: str, as_of: str | None) -> None
 
     Example: highseas -C clients/acme policy explain Accounts:5725767000000524001
     """
-    from connector.explain import explain_customer, explanation_lines
+    from connector.explain import explain_customer
+    from connector.explain_text import explanation_lines
     from connector.sync import as_of_moment
     from connector.workspace_files import open_workspace
 

@@ -60,8 +60,15 @@ class Teller(Nouns):
 
     def clauses(self, node: Node) -> tuple[str, tuple[str, ...]]:
         """`all` or `any`, and the sentences of which all, or one, have to hold."""
+        joined, parts = self.parts(node)
+        return joined, tuple(text for text, _, _ in parts)
+
+    def parts(self, node: Node) -> tuple[str, tuple[tuple[str, Node, bool], ...]]:
+        """The same, each with its part of the tree and whether that has to fail instead."""
         joined, parts = _flat(node, negated=False)
-        return joined, tuple(self._clause(part, negated=is_not) for part, is_not in parts)
+        return joined, tuple(
+            (self._clause(part, negated=is_not), part, is_not) for part, is_not in parts
+        )
 
     def _clause(self, node: Node, *, negated: bool) -> str:
         joined, parts = _flat(node, negated=negated)

@@ -92,7 +92,7 @@ def rule_lines(words: Words, rule: Rule, pools: tuple[Pool, ...]) -> Iterator[st
 def _single(words: Words, rule: Rule, pools: tuple[Pool, ...]) -> Iterator[str]:
     """A rule with one condition; of a pool rule, where its customers return to."""
     by_pool = rule.kind == "pool" and bool(pools)
-    condition = _common(rule, pools) if by_pool else rule.conditions[0].tree
+    condition = common_condition(rule, pools) if by_pool else rule.conditions[0].tree
     yield from condition_lines(words, condition)
     if by_pool:
         yield from ("", words.say("rule.pools"), "")
@@ -100,7 +100,7 @@ def _single(words: Words, rule: Rule, pools: tuple[Pool, ...]) -> Iterator[str]:
     yield from ("", _marks(words, rule.stages[0]))
 
 
-def _common(rule: Rule, pools: tuple[Pool, ...]) -> Node:
+def common_condition(rule: Rule, pools: tuple[Pool, ...]) -> Node:
     """The rule's own condition: that of a stage is `rule AND pool`, or the rule's for `else`."""
     tree = rule.conditions[0].tree
     return tree if pools[0].when is None else children(tree)[0]

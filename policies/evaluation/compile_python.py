@@ -13,6 +13,7 @@ from policies.evaluation.inputs import InputPlan
 from policies.evaluation.python_expression import ExpressionWriter
 from policies.evaluation.sql_expression import Thresholds
 from policies.evaluation.thresholds import thresholds_of
+from policies.language.tree import Node
 from policies.model import Policy, Rule
 from policies.moment import AsOf, SourceState
 
@@ -112,6 +113,19 @@ class PythonEvaluation:
             for item, held in zip(policy.protections, holds, strict=True)
         )
         return Explanation(rules, protections)
+
+    def values(
+        self, nodes: Sequence[Node], inputs: InputValues, thresholds: Thresholds
+    ) -> tuple[Any, ...]:
+        """The values of parts of the policy's conditions; None where one cannot be told."""
+        writer = ExpressionWriter(self.plan)
+        function = writer.compiled([writer.value(node) for node in nodes])
+        with localcontext(_EXACT):
+            found = function(*_known_of(inputs), self._breaks(thresholds))
+        return tuple(
+            value if inputs.gaps.undated.isdisjoint(self.plan.facts_below(node)) else None
+            for node, value in zip(nodes, found, strict=True)
+        )
 
     def _evidence(self, name: str, inputs: InputValues) -> tuple[EvidenceItem, ...]:
         values = [inputs.values[item.place] for item in self.plan.evidence_inputs(name)]

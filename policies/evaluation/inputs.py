@@ -295,6 +295,10 @@ class InputPlan:
         """Those of them that a rule or a protection looks at."""
         return _facts(item for item in self.evidence_inputs(name) if not item.certain)
 
+    def facts_below(self, node: Node) -> tuple[str, ...]:
+        """Those of them that a part of a condition looks at."""
+        return _facts(item for item in map(self.of, leaves(node)) if not item.certain)
+
     def evidence(self, name: str, values: Sequence[object], gaps: Gaps) -> tuple[EvidenceItem, ...]:
         """Evidence from the values of `evidence_inputs(name)`, in their order.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from policies.evaluation.compile_python import evaluate_customer
+from policies.evaluation.compile_python import PythonEvaluation, evaluate_customer
 from policies.evaluation.compile_sql import compile_evaluation
 from policies.evaluation.customer_facts import CustomerFacts
 from policies.evaluation.evidence import EvidenceItem, Gaps, missing_inputs
@@ -510,3 +510,26 @@ def test_a_rank_that_takes_everybody_asks_for_a_value_all_the_same() -> None:
     for number in range(2, 8):
         add_customer(world.connection, f"A:{number}", first_seen_on=AS_OF.day)
     assert world.outcome("quintile(orders_amount()) >= 1").stages == (1,)
+
+
+def test_parts_of_conditions_have_values_of_their_own() -> None:
+    policy = library_policy("starter")
+    customer = {
+        "key": "A:1",
+        "tags": ["key-account"],
+        "created_at": datetime(2025, 1, 1, tzinfo=UTC),
+        "first_seen_on": AS_OF.day,
+    }
+    evaluation = PythonEvaluation(policy, AS_OF, ALL_COMPLETE)
+    tagged, _ = (item.when.tree for item in policy.protections[:2])
+    ordered = next(item.when.tree for item in policy.protections if item.id == "has-ordered")
+    bands = [item.tree for item in policy.rule("value").conditions]
+    orders = {"id": "1", "happened_at": None, "recorded_at": None, "amount": 5, "currency": None}
+    thresholds = {"t_0": (Decimal(100), Decimal(10))}
+    known = evaluation.inputs(CustomerFacts(customer, {}))
+    undated = evaluation.inputs(CustomerFacts(customer, {"orders": [orders]}))
+    assert known is not None
+    assert undated is not None
+    nodes = (tagged, ordered, *bands)
+    assert evaluation.values(nodes, known, thresholds)[:3] == (True, False, False)
+    assert evaluation.values(nodes, undated, thresholds)[:3] == (True, True, None)

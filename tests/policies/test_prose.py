@@ -209,6 +209,11 @@ def test_clauses_are_told_apart_with_what_joins_them() -> None:
     )
     assert joined == "all"
     assert clauses == ("电话无效", "邮箱无效，或有进行中商机")
+    whole = tree("owner_active AND NOT phone_valid")
+    told = ("its owner is active", "its phone number is not valid")
+    first, second = Teller("en").parts(whole)[1]
+    assert (first[0], second[0]) == told
+    assert (first[1:], second[1:]) == ((tree("owner_active"), False), (tree("phone_valid"), True))
     assert Teller("en").clauses(tree("phone_valid OR email_valid"))[0] == "any"
 
 
