@@ -27,11 +27,19 @@ def evaluate(
     as_of: AsOf,
     standing: str | None = None,
 ) -> CompiledEvaluation:
+    """`evaluate_ranked`, for those who need no thresholds."""
+    return evaluate_ranked(connection, policy, as_of, standing)[0]
+
+
+def evaluate_ranked(
+    connection: duckdb.DuckDBPyConnection, policy: Policy, as_of: AsOf, standing: str | None = None
+) -> tuple[CompiledEvaluation, Thresholds]:
     """Fill the temporary table `inputs` for every customer, and `findings`: for every customer too,
     or with `standing` for those of that table and those of whom a rule has something to say."""
     compiled = compile_evaluation(policy, as_of, source_states(connection))
-    connection.execute(compiled.findings_sql(fill_inputs(connection, compiled), standing))
-    return compiled
+    thresholds = fill_inputs(connection, compiled)
+    connection.execute(compiled.findings_sql(thresholds, standing))
+    return compiled, thresholds
 
 
 def fill_inputs(connection: duckdb.DuckDBPyConnection, compiled: CompiledEvaluation) -> Thresholds:

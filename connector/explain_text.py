@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 from connector.explain import CustomerExplanation
-from connector.grounds import Grounds, asked_of
+from connector.grounds import Grounds, asked_of, ranks_of, scores_of
+from connector.ranks import rank_text, score_lines
 from connector.render import one_line
-from connector.summary import missing_names, pause_reason, stage_title, titles_of
+from connector.summary import missing_names, pause_reason
+from connector.titles import Titles, titles_of
 from connector.verdict import Outcome, Verdict
 from policies.authoring.prose import Teller, teller
 from policies.evaluation.compile_python import Explanation, ProtectionResult, RuleResult
@@ -42,7 +44,7 @@ class _Text:
         yield self._say("outcome")
         for verdict in self.explained.verdicts:
             shown = self._outcome(verdict)
-            title = self._title(verdict.rule)
+            title = self._titles.rule(verdict.rule)
             yield "  " + message(self.language, "verdict.line", rule=title, outcome=shown)
         if any(verdict.outcome is Outcome.CHANGE for verdict in self.explained.verdicts):
             yield "  " + self._say("no_limits")
@@ -55,18 +57,12 @@ class _Text:
         return message(self.language, f"explain.{key}", **values)
 
     @cached_property
-    def _titles(self) -> dict[str, str]:
-        return titles_of(self.explained.policy, self.language)
+    def _titles(self) -> Titles:
+        return Titles(titles_of(self.explained.policy), self.language)
 
     @cached_property
     def _teller(self) -> Teller:
         return teller(self.explained.policy, self.language, marked=False)
-
-    def _title(self, name: str) -> str:
-        return self._titles.get(name, name)
-
-    def _listed(self, names: Iterable[str]) -> str:
-        return message(self.language, "list.separator").join(map(self._title, names))
 
     # What comes of it
 
@@ -82,9 +78,11 @@ class _Text:
         if verdict.outcome is Outcome.CHANGE:
             key = self._change(verdict)
         if verdict.outcome is Outcome.UNDECIDED:
-            key = "unclear" if verdict.blocked_by else "waits" if verdict.first else "missing"
+            key = "unclear" if verdict.blocked_by else "missing"
+        if verdict.outcome is Outcome.UNDECIDED and verdict.first:
+            return message(self.language, "row.waits", rules=self._titles.rules(verdict.first))
         before, after = (
-            stage_title(stage, verdict.rule, self._titles, self.language)
+            self._titles.stage(stage, verdict.rule)
             for stage in (verdict.stage_before, verdict.stage_after)
         )
         return message(
@@ -93,10 +91,15 @@ class _Text:
             before=before,
             after=after,
             since=verdict.since,
-            blocked=self._listed(verdict.blocked_by),
+            blocked=self._blocked(verdict),
             missing=missing_names(verdict.missing, self.language),
-            rules=self._listed(verdict.first),
+            rules=self._titles.rules(verdict.first),
         )
+
+    def _blocked(self, verdict: Verdict) -> str:
+        if verdict.outcome is Outcome.FOREIGN:  # tags, not protections
+            return message(self.language, "list.separator").join(verdict.blocked_by)
+        return self._titles.protections(verdict.blocked_by)
 
     def _change(self, verdict: Verdict) -> str:
         if verdict.stage_after is not None:
@@ -114,6 +117,10 @@ class _Text:
     def _why(self, rule: Rule, result: RuleResult) -> Iterator[str]:
         for name, tree in asked_of(rule, self.explained.policy):
             yield from self._condition(name, tree)
+        for rank in ranks_of(rule):
+            yield rank_text(rank, self.grounds, self._teller)
+        for _, score in scores_of(rule, self.explained.policy):
+            yield from score_lines(score, self.grounds, self._teller)
         yield from (evidence_phrase(self.language, item) for item in result.evidence)
         if result.stage is None:
             missing = missing_names(missing_inputs(result.evidence), self.language)
@@ -123,7 +130,7 @@ class _Text:
         unread = [item.id for item in concerned if self._is_unread(item)]
         yield from (self._protection(item) for item in concerned if item.id not in unread)
         if unread:
-            yield self._say("unread", protections=self._listed(unread))
+            yield self._say("unread", protections=self._titles.protections(unread))
 
     def _is_unread(self, result: ProtectionResult) -> bool:
         return result.id in self.grounds.unread and not result.holds
@@ -151,7 +158,7 @@ class _Text:
         return self._say("part_yes" if value is not negated else "part_no", text=text)
 
     def _protection(self, result: ProtectionResult) -> str:
-        shown = self._title(result.id)
+        shown = self._titles.protection(result.id)
         word = {True: "protected", False: "unprotected", None: "unclear"}[result.holds]
         separator = message(self.language, "note.separator")
         facts = separator.join(evidence_phrase(self.language, item) for item in result.evidence)

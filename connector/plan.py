@@ -10,7 +10,7 @@ from types import MappingProxyType
 import duckdb
 
 from connector.cost import store_cost
-from connector.engine import evaluate
+from connector.engine import evaluate_ranked
 from connector.guard import PERIOD_DAYS
 from connector.journal import Journal
 from connector.plan_counts import count_customers, count_rules
@@ -22,7 +22,9 @@ from connector.plan_rows import (
     rule_batches,
     show_customers,
 )
+from connector.ranks import told_thresholds
 from connector.standing import load_recent, load_standing
+from connector.titles import titles_of
 from connector.warehouse import Warehouse
 from policies.evaluation.compile_sql import CompiledEvaluation
 from policies.lifecycle import action_statements
@@ -42,7 +44,9 @@ def build_plan(
     """
     with warehouse.reading(context.as_of.day) as connection:
         load_standing(connection, journal)
-        compiled = evaluate(connection, context.policy, context.as_of, "open_episodes")
+        compiled, thresholds = evaluate_ranked(
+            connection, context.policy, context.as_of, "open_episodes"
+        )
         show_customers(connection)
         load_recent(connection, journal, _period_start(context))
         written = context.written_policy.with_retired(_retired(connection, context.policy))
@@ -56,6 +60,8 @@ def build_plan(
             rules=count_rules(connection, written, context.as_of.day),
             language=context.language,
             overrides=tuple(f"{name}={value}" for name, value in overrides.items()),
+            titles=titles_of(context.policy),
+            thresholds=told_thresholds(compiled.plan, thresholds, context.language),
         )
         plan = journal.store_plan(header, _rows(context, compiled, written, connection))
     return store_cost(context.adapter, journal, plan)

@@ -25,6 +25,7 @@ __all__ = [
     "PlanRow",
     "RowStatus",
     "RuleCount",
+    "Threshold",
     "encode_header",
     "encode_row",
 ]
@@ -107,10 +108,25 @@ class RuleCount(msgspec.Struct, frozen=True):
     paused: str = ""
 
 
+class Threshold(msgspec.Struct, frozen=True):
+    """Where one rank broke over all customers.
+
+    `name` says in words what is ranked; `kind`: `abc` or `quintile`; `type`: of what is ranked.
+    `breaks`: the least values of class A and of class B, or the largest of the lower four fifths;
+    None where too few customers have a value, or their values do not compare.
+    """
+
+    name: str
+    kind: str
+    type: str
+    breaks: tuple[str | None, ...]
+
+
 class PlanHeader(msgspec.Struct, frozen=True, dict=True):
     """What a plan means, apart from its rows. `as_of` is ISO 8601 in UTC. For an undo plan
     `source_run` is the run it takes back, and `policy_hash` is empty. `overrides`: params of the
-    policy that had another value for this plan, as NAME=VALUE; it is not applied."""
+    policy that had another value for this plan, as NAME=VALUE; it is not applied. `titles`: the
+    labels of rules and protections, by id. `thresholds`: where the ranks broke."""
 
     organisation: str
     as_of: str
@@ -121,6 +137,8 @@ class PlanHeader(msgspec.Struct, frozen=True, dict=True):
     kind: str = "policy"
     source_run: str = ""
     overrides: tuple[str, ...] = ()
+    titles: dict[str, str] = {}
+    thresholds: tuple[Threshold, ...] = ()
     format: int = PLAN_FORMAT
 
     @property

@@ -76,6 +76,7 @@ class _Action(NamedTuple):
     marker: str | None
     note_id: str | None
     note: str | None
+    doubtful: Sequence[int]
 
 
 class _Stay(NamedTuple):
@@ -89,7 +90,11 @@ class _Stay(NamedTuple):
 _COLUMNS = """
 key, status, stage, blocked, {evidence_key}, heir, name, version, owner_id, tags, shown_status,
 number, stage_before, evidence_key_before, closed, held_tags, has_status, held_status,
-status_original, marker, note_id, note"""
+status_original, marker, note_id, note, {doubtful} AS doubtful"""
+# The exits of this customer that cannot be told, by their order.
+_DOUBTFUL = """
+(SELECT list(c.exit ORDER BY c.exit) FROM candidates c
+WHERE c.key = listed.key AND c.stage IS NULL AND c.exit <= {order})"""
 # What only a change needs is left out of the other rows.
 _LISTED = """
 CREATE TEMP TABLE listed AS
@@ -197,12 +202,9 @@ class RuleRows:
         self._forms = {
             stage.name: NoteForm(rule, stage.name, context.language) for stage in rule.stages
         }
-        order = exit_order(context.policy)
-        self._earlier = tuple(
-            context.policy.rules[place].id
-            for place in order
-            if number in order and order[place] < order[number]
-        )
+        exits = exit_order(context.policy)
+        self._exits = {place: context.policy.rules[other].id for other, place in exits.items()}
+        self._place = exits.get(number, 0)
 
     def rows(
         self, connection: duckdb.DuckDBPyConnection, sequence: Iterator[int]
@@ -215,20 +217,23 @@ class RuleRows:
         self, connection: duckdb.DuckDBPyConnection
     ) -> Iterator[tuple[_Action, tuple[Evidence, ...], tuple[str, ...]]]:
         """Stream the actions with the facts behind them, and what is missing for a decision."""
-        for action, found in self._fetched(connection, self._names, "TRUE"):
+        for action, found in self._fetched(connection, self._names):
             if action.status == RowStatus.UNDECIDED:
                 break  # they come last, and the protections' evidence may be what they lack
             yield action, found[0] if found else (), ()
         else:
             return
         names = (*self._names, *self._shields)
-        undecided = f"status = {literal(RowStatus.UNDECIDED.value)}"
-        for action, found in self._fetched(connection, names, undecided):
+        for action, found in self._fetched(connection, names, undecided=True):
             evidence = found[0] if self._names else ()
             yield action, evidence, self._missing(action, dict(zip(names, found, strict=True)))
 
     def _fetched(
-        self, connection: duckdb.DuckDBPyConnection, names: Sequence[str], where: str
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        names: Sequence[str],
+        *,
+        undecided: bool = False,
     ) -> Iterator[tuple[_Action, list[tuple[Evidence, ...]]]]:
         """The actions, each with the evidence of the rule or protections of these names."""
         columns: list[str] = []
@@ -238,16 +243,19 @@ class RuleRows:
             start = _ACTION_WIDTH + len(columns)
             columns += reader.columns
             parts.append((reader, slice(start, _ACTION_WIDTH + len(columns))))
-        result = connection.execute(self._query(columns, where))
+        result = connection.execute(self._query(columns, undecided=undecided))
         while fetched := result.fetchmany(_FETCH):
             for values in fetched:
                 action = _Action._make(values[:_ACTION_WIDTH])
                 yield action, [reader(values[part]) for reader, part in parts]
 
-    def _query(self, columns: Iterable[str], where: str) -> str:
+    def _query(self, columns: Iterable[str], *, undecided: bool) -> str:
         key = self._compiled.evidence_key(self._rule.id) if self._rule.note else "''"
+        where = f"status = {literal(RowStatus.UNDECIDED.value)}" if undecided else "TRUE"
+        doubtful = _DOUBTFUL.format(order=self._place) if undecided and self._place else "[]"
+        known = _COLUMNS.format(evidence_key=key, doubtful=doubtful)
         return (
-            f"SELECT {', '.join([_COLUMNS.format(evidence_key=key), *columns])} FROM listed "
+            f"SELECT {', '.join([known, *columns])} FROM listed "
             f"WHERE rule = {self._number} AND {where} ORDER BY place, key"
         )
 
@@ -296,10 +304,12 @@ class RuleRows:
         self, action: _Action, found: Mapping[str, tuple[Evidence, ...]]
     ) -> tuple[str, ...]:
         """What an undecided row lacks: its rule, or the protections that may stand before it; else
-        the rules that come first and cannot be told."""
+        the rules that come first and cannot be told of this customer."""
+        if action.stage is None and action.doubtful and self._place not in action.doubtful:
+            return tuple(self._exits[place] for place in action.doubtful)
         names = self._names if action.stage is None else self._shields
         unclear = [item for name in names for item in found[name]]
-        return tuple(dict.fromkeys(missing_inputs(unclear))) or self._earlier
+        return tuple(dict.fromkeys(missing_inputs(unclear)))
 
     def _blocked_by(self, status: RowStatus, action: _Action) -> str:
         if status is RowStatus.PROTECTED and action.blocked is not None:

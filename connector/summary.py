@@ -18,11 +18,12 @@ from connector.plan_model import Plan, PlanRow, RowStatus
 from connector.ports import Capabilities, Finding
 from connector.promises import Caveat, Unkept
 from connector.pull import PullReport
+from connector.ranks import threshold_lines
 from connector.render import render_table, shorten
 from connector.sync import Checked
+from connector.titles import Titles
 from policies.messages import evidence_phrase, has_message, input_label, message
 from policies.messages.catalogue import grouped
-from policies.model import Policy, Protection
 
 _NAME_WIDTH = 28  # display cells
 _FIGURE = re.compile(r"\d+(\.\d+)?")
@@ -69,13 +70,15 @@ def plan_lines(
     day = datetime.fromisoformat(header.as_of).astimezone(ZoneInfo(voice.zone)).date()
     title = "plan.undo_title" if header.kind == "undo" else "plan.title"
     customers = header.customers
+    ranks = () if header.kind == "undo" else threshold_lines(header.thresholds, language)
     held_back = _held_back(plan, language)
     lines = [
         message(language, title, plan=plan.id, day=day, customers=customers, run=header.source_run),
         "",
         *_counts(plan, language),
+        *ranks,
         *held_back,
-        *_examples(shown.examples, language),
+        *_examples(shown.examples, plan, language),
         "",
     ]
     untold = promise_lines(unkept, language)
@@ -115,9 +118,10 @@ def _counts(plan: Plan, language: str) -> list[str]:
         "foreign",
     )
     header = [message(language, f"column.{column}") for column in columns]
+    titles = Titles(plan.header.titles, language)
     rows = [
         [
-            count.rule,
+            titles.rule(count.rule),
             message(language, f"kind.{count.kind}"),
             count.matched,
             count.changes,
@@ -134,13 +138,15 @@ def _counts(plan: Plan, language: str) -> list[str]:
 
 def _held_back(plan: Plan, language: str) -> list[str]:
     lines = []
+    titles = Titles(plan.header.titles, language)
     for count in plan.header.rules:
+        rule = titles.rule(count.rule)
         if count.tripped:
             cap = _cap(count.tripped, language)
-            lines.append(message(language, "plan.tripped", rule=count.rule, cap=cap))
+            lines.append(message(language, "plan.tripped", rule=rule, cap=cap))
         if count.paused:
             reason = pause_reason(count.paused, language)
-            lines.append(message(language, "plan.paused", rule=count.rule, reason=reason))
+            lines.append(message(language, "plan.paused", rule=rule, reason=reason))
     return lines
 
 
@@ -160,14 +166,17 @@ def _cap(phrase: str, language: str) -> str:
     return f"{owner}{colon}{shown}"
 
 
-def _examples(rows: Iterable[PlanRow], language: str) -> list[str]:
+def _examples(rows: Iterable[PlanRow], plan: Plan, language: str) -> list[str]:
+    titles = Titles(plan.header.titles, language)
+    rules = {count.rule for count in plan.header.rules}
     lines: list[str] = []
     heading = ""
     for row in rows:
-        title = f"{row.rule} · {message(language, f'status.{row.status}')}"
+        title = f"{titles.rule(row.rule)} · {message(language, f'status.{row.status}')}"
         if title != heading:
             lines += ["", title]
-        lines += row_lines(row, language)
+        waits = bool(row.missing) and rules.issuperset(row.missing)
+        lines += row_lines(row, titles, waits=waits)
         if title != heading:
             lines += _note_lines(row)
         heading = title
@@ -180,24 +189,27 @@ def _note_lines(row: PlanRow) -> list[str]:
     return [f"      │ {line}" for note in notes for line in note.splitlines()]
 
 
-def row_lines(row: PlanRow, language: str) -> list[str]:
-    """One customer: name and what becomes of it; below, what is written, and why (or why not)."""
+def row_lines(row: PlanRow, titles: Titles, *, waits: bool = False) -> list[str]:
+    """One customer: name and what becomes of it; below, what is written, and why (or why not).
+    `waits`: what an undecided one lacks are rules that come first."""
+    language = titles.language
     name = f"  {shorten(row.name or row.customer, _NAME_WIDTH)} ({row.customer})"
     facts = message(language, "note.separator").join(
         evidence_phrase(language, item) for item in row.evidence
     )
     if row.status is RowStatus.CHANGE:
-        outside = message(language, "stage.none")
-        stages = f"{row.stage_before or outside} → {row.stage_after or outside}"
+        before, after = (titles.stage(s, row.rule) for s in (row.stage_before, row.stage_after))
+        stages = f"{before} → {after}"
         writes = "  ".join(_write(item, language) for item in row.primitives)
         details = [f"      {part}" for part in (writes, facts) if part]
         return [f"{name}  {stages}", *details]
     reasons = {
-        RowStatus.UNDECIDED: ("row.missing", {"missing": missing_names(row.missing, language)}),
-        RowStatus.PROTECTED: (
-            "row.protected",
-            {"protection": protection_name(row.blocked_by, language)},
+        RowStatus.UNDECIDED: (
+            ("row.waits", {"rules": titles.rules(row.missing)})
+            if waits
+            else ("row.missing", {"missing": missing_names(row.missing, language)})
         ),
+        RowStatus.PROTECTED: ("row.protected", {"protection": titles.protection(row.blocked_by)}),
         RowStatus.FOREIGN: ("row.foreign", {"tag": row.blocked_by}),
         RowStatus.IRREVERSIBLE: ("row.irreversible", {"obstacle": row.blocked_by}),
     }
@@ -205,33 +217,6 @@ def row_lines(row: PlanRow, language: str) -> list[str]:
         key, values = reasons[row.status]
         facts = message(language, key, **values)
     return [f"{name}  {facts}"]
-
-
-def protection_name(protection: str, language: str) -> str:
-    """A protection by the name that its author gave it; the product's own in words."""
-    key = f"guard.{protection.replace('-', '_')}"
-    return message(language, key) if has_message(language, key) else protection
-
-
-def titles_of(policy: Policy, language: str) -> dict[str, str]:
-    """What rules and protections are called, by id, where that is not the id."""
-    named = {rule.id: rule.title for rule in policy.rules}
-    named |= {item.id: protection_title(item, language) for item in policy.protections}
-    return {name: title for name, title in named.items() if title != name}
-
-
-def protection_title(protection: Protection, language: str) -> str:
-    """A protection by the name that its author gave it; the product's own in words."""
-    if protection.label_key:
-        return message(language, protection.label_key)
-    return protection.label or protection.id
-
-
-def stage_title(stage: str | None, rule: str, titles: Mapping[str, str], language: str) -> str:
-    """A stage in words: that of a rule with one alone is called as the rule."""
-    if stage is None:
-        return message(language, "stage.none")
-    return titles.get(rule, stage) if stage == rule else stage
 
 
 def missing_names(names: Iterable[str], language: str) -> str:

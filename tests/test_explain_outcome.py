@@ -13,6 +13,7 @@ from connector.explain import CustomerExplanation, explain_customer
 from connector.explain_text import explanation_lines
 from connector.models import Ref
 from connector.plan_model import RowStatus
+from connector.summary import Voice, plan_lines, preview
 from connector.sync import as_of_moment
 from connector.verdict import Outcome
 from policies.messages import language_names
@@ -222,6 +223,36 @@ def test_a_protection_whose_facts_were_never_pulled_is_told_as_such(
     ref = customer(shop, industry="quiet")
     shop.plan()
     assert words in text(shop, ref, language)
+
+
+def test_only_the_earlier_exits_that_cannot_be_told_are_named(shop: Shop) -> None:
+    shop.write_policy(POLICY.replace("when: industry = 'other'", "when: region = 'other'"))
+    one = customer(shop, "b", industry=None)
+    two = customer(shop, "b", industry="none", region=None)
+    both = customer(shop, "b", industry=None, region=None)
+    plan = shop.plan()
+    missing = {row.customer: row.missing for row in shop.rows(plan) if row.rule == "back"}
+    assert missing == {
+        str(one): ("quiet",),
+        str(two): ("other",),
+        str(both): ("quiet", "other"),
+    }
+    assert compare(shop, [one, two, both]) >= {"undecided"}
+
+
+def test_examples_of_a_plan_use_labels_and_say_what_comes_first(shop: Shop) -> None:
+    customer(shop, "b", industry=None)
+    customer(shop, industry="quiet", region="key")
+    customer(shop, industry="quiet")
+    plan = shop.plan()
+    voice = Voice("en", "Asia/Shanghai")
+    lines = plan_lines(plan, preview(shop.rows(plan)), voice, shop.adapter.describe().capabilities)
+    told = "\n".join(lines)
+    assert "not decided: 安静的客户, other comes first and cannot be told" in told
+    assert "安静的客户 · protected" in told
+    assert "protected by: 重点客户" in told
+    assert "none → 安静的客户" in told
+    assert plan.header.titles == {"quiet": "安静的客户", "key": "重点客户"}
 
 
 @pytest.mark.parametrize("language", language_names())
