@@ -27,8 +27,9 @@ from policies.moment import AsOf
 class Outcome(StrEnum):
     """What comes of a rule for a customer: a row's status in a plan, or why there is no row.
 
-    `stays`: already in, nothing to write. `earlier`: a rule that comes first takes the customer.
-    `unmarked`: in, and the rule leaves no mark. `out`: the condition does not hold.
+    `protected` is also where it does not matter what the rule comes to. `stays`: already in,
+    nothing to write. `earlier`: a rule that comes first takes the customer. `unmarked`: in, and the
+    rule leaves no mark. `out`: the condition does not hold.
     """
 
     CHANGE = "change"
