@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import duckdb
@@ -48,16 +48,29 @@ class CustomerExplanation:
     explanation: Explanation | None = None
     grounds: Grounds | None = None
     verdicts: tuple[Verdict, ...] = ()
+    today: date | None = None
+
+    @property
+    def other_day(self) -> str:
+        """`past` or `future`, where it is told as of another day than today."""
+        if self.today is None or self.today == self.as_of.day:
+            return ""
+        return "past" if self.as_of.day < self.today else "future"
 
     def payload(self) -> dict[str, Any]:
         said = msgspec.to_builtins(self.explanation) if self.explanation else {}
         judged = {"verdicts": msgspec.to_builtins(self.verdicts)} if self.explanation else {}
         about = {"customer": self.key, "name": self.name, "as_of": str(self.as_of.day)}
+        if self.other_day:
+            about["other_day"] = self.other_day
         return {**about, **judged, **said}
 
 
-def explain_customer(workspace: Workspace, wanted: str, as_of: AsOf) -> CustomerExplanation:
-    """Explain one customer, named by key, id or name.
+def explain_customer(
+    workspace: Workspace, wanted: str, as_of: AsOf, today: date | None = None
+) -> CustomerExplanation:
+    """Explain one customer, named by key, id or name; where `today` is another day than that of
+    `as_of`, it is said.
 
     Raises ConfigurationError when no customer, or more than one, answers to that.
     """
@@ -72,7 +85,7 @@ def explain_customer(workspace: Workspace, wanted: str, as_of: AsOf) -> Customer
         evaluation = PythonEvaluation(policy, as_of, source_states(connection))
         inputs = evaluation.inputs(facts)
         if inputs is None:
-            return CustomerExplanation(key, name, as_of, written)
+            return CustomerExplanation(key, name, as_of, written, today=today)
         thresholds = _fill_inputs(connection, compiled, key, members)
         explanation = evaluation.explain(inputs, thresholds)
         grounds = gather_grounds(evaluation, inputs, thresholds)
@@ -81,7 +94,7 @@ def explain_customer(workspace: Workspace, wanted: str, as_of: AsOf) -> Customer
         connection.execute(compiled.findings_sql(thresholds, "open_episodes"))
         judged = Judged(connection, written, as_of, explanation, stays)
         verdicts = tuple(judged.verdicts())
-    return CustomerExplanation(key, name, as_of, written, explanation, grounds, verdicts)
+    return CustomerExplanation(key, name, as_of, written, explanation, grounds, verdicts, today)
 
 
 def _fill_inputs(

@@ -61,3 +61,19 @@ def test_a_policy_without_ranks_needs_nobody_else(pulled: Client) -> None:
     (pulled.folder / "policy.yaml").write_text(text, encoding="utf-8")
     answer = pulled.ok("policy", "explain", accounts(pulled)[0])
     assert [rule["id"] for rule in answer["rules"]] == ["失联"]
+
+
+@pytest.mark.parametrize(
+    ("day", "word", "said"),
+    [
+        ("2199-01-01", "future", "统计截止日在今天之后：按目前已知的数据推算，仅供查看"),
+        ("2026-02-01", "past", "统计截止日不是今天，而标记取 CRM 现状：仅供查看"),
+    ],
+)
+def test_another_day_than_today_is_said_to_be_one(
+    pulled: Client, day: str, word: str, said: str
+) -> None:
+    record = accounts(pulled)[0]
+    assert said in pulled.run("policy", "explain", record, "--as-of", day).out
+    assert pulled.ok("policy", "explain", record, "--as-of", day)["other_day"] == word
+    assert "other_day" not in pulled.ok("policy", "explain", record)

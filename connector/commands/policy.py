@@ -140,8 +140,9 @@ def policy_explain(terminal: Terminal, customer: str, as_of: str | None) -> None
     from connector.workspace_files import open_workspace
 
     workspace = open_workspace(terminal.root)
-    moment = as_of_moment(workspace, as_of, datetime.now(UTC))
-    explanation = explain_customer(workspace, customer, moment)
+    now = datetime.now(UTC)
+    moment, today = (as_of_moment(workspace, day, now) for day in (as_of, None))
+    explanation = explain_customer(workspace, customer, moment, today.day)
     terminal.result(
         "policy explain", explanation.payload(), explanation_lines(explanation, workspace.language)
     )
