@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from connector.delivery import Caller, Delivery, Order
 from connector.errors import HighseasError, Interrupted, RefusedError
+from connector.guard import Rest
 from connector.journal import Journal
 from connector.journal_model import INTENDED, Partial, Stopped
 from connector.models import OutcomeStatus
@@ -31,6 +32,7 @@ class ApplyConditions:
     `organisation` is what the CRM answered a moment ago, and what the workspace is pinned to.
     `policy_hash` is that of the policy as it stands now (not looked at for an undo plan).
     `first`: only the first N changes of the plan. `strict`: use the CRM's conditional writes.
+    `rest`: on which days which rules rest (not asked for an undo plan).
     """
 
     organisation: Organisation
@@ -40,6 +42,7 @@ class ApplyConditions:
     how: str
     first: int | None = None
     strict: bool = False
+    rest: Rest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +52,9 @@ class ApplyReport:
     `done` primitives were confirmed in this run, by `writes` calls after `reads` calls; `settled`
     were left open by earlier runs. `counts` (primitives by state) and `changes_done` (changes with
     all their primitives done) are of the plan as a whole. `exceptions` and `partial` name what was
-    not done, up to a hundred each. `tripped` rules were left out. `not_restored` is what reading
-    back after an undo did not show. `complete`: of what was asked, nothing is missing.
+    not done, up to a hundred each. `tripped` rules were left out, and so was what was not yet done
+    of `paused` ones, which rest on the day of this run: each with the reason. `not_restored` is
+    what reading back after an undo did not show. `complete`: of what was asked, nothing is missing.
     """
 
     run_id: str
@@ -67,6 +71,7 @@ class ApplyReport:
     partial: tuple[Partial, ...]
     partial_total: int
     tripped: tuple[str, ...]
+    paused: Mapping[str, str]
     not_restored: tuple[Stopped, ...] = ()
 
 
@@ -84,7 +89,8 @@ def apply_plan(
     kind = "undo" if plan.header.kind == "undo" else "apply"
     run_id = journal.begin_run(kind, plan.id)
     user_id = conditions.organisation.user_id
-    order = Order(plan, run_id, user_id, conditions.first, conditions.strict)
+    rest = conditions.rest if kind == "apply" else None
+    order = Order(plan, run_id, user_id, conditions.first, conditions.strict, rest)
     delivery = Delivery(journal, adapter, order, caller)
     settled = 0
     if journal.open_batches():
@@ -98,7 +104,7 @@ def apply_plan(
         report = _report(journal, order, delivery, settled)
         journal.end_run(run_id, status, asdict(replace(report, complete=False)))
         raise
-    if conditions.first is None:
+    if conditions.first is None and not delivery.paused:
         journal.mark_applied(plan.id)
     report = _report(journal, order, delivery, settled)
     if kind == "undo":
@@ -161,7 +167,7 @@ def _report(journal: Journal, order: Order, delivery: Delivery, settled: int) ->
     return ApplyReport(
         run_id=order.run_id,
         plan_id=order.plan.id,
-        complete=not (is_waiting or tally.stopped_total or tripped),
+        complete=not (is_waiting or tally.stopped_total or tripped or delivery.paused),
         counts=tally.counts,
         changes_done=tally.changes_done,
         done=delivery.done,
@@ -173,4 +179,5 @@ def _report(journal: Journal, order: Order, delivery: Delivery, settled: int) ->
         partial=tally.partial,
         partial_total=tally.partial_total,
         tripped=tripped,
+        paused=dict(delivery.paused),
     )

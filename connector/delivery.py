@@ -14,6 +14,7 @@ import msgspec
 
 from connector.drift import difference, read_requests
 from connector.errors import Interrupted
+from connector.guard import Rest
 from connector.journal import Journal
 from connector.journal_model import Claim, IntentState, OpenBatch, Sending
 from connector.models import Outcome, OutcomeStatus, Primitive, Ref
@@ -30,13 +31,15 @@ _REPORTS = 10  # lines of progress a plan
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to write and how: `first` limits the rows, `strict` asks for conditional writes."""
+    """What to write and how: `first` limits the rows, `strict` asks for conditional writes,
+    `rest` tells which rules rest while it is written."""
 
     plan: Plan
     run_id: str
     user_id: str
     first: int | None
     strict: bool
+    rest: Rest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,8 @@ class _Window:
 
 
 class Delivery:
-    """One walk through a plan; counts what it sends, reads and gets confirmed."""
+    """One walk through a plan; counts what it sends, reads and gets confirmed. `paused`: the rules
+    of which something was left out, as they rest on the day of the call, and why."""
 
     def __init__(self, journal: Journal, adapter: Adapter, order: Order, caller: Caller) -> None:
         self._journal = journal
@@ -69,6 +73,7 @@ class Delivery:
         self.writes = 0
         self.reads = 0
         self.done = 0
+        self.paused: dict[str, str] = {}
         self._handled = 0
         self._batches = 0
         self._has_absent = False
@@ -119,7 +124,7 @@ class Delivery:
 
     def _deliver(self, batch: Batch, window: _Window) -> None:
         """Re-read what a call touches, hold back what no longer fits, and send the rest."""
-        wanted = [each for each in batch.primitives if each.intent_id not in window.stopped]
+        wanted = self._awake(batch, window)
         if not wanted:
             return
         if self._caller.should_stop():
@@ -136,6 +141,25 @@ class Delivery:
         for part in parts:
             self._send(self._guarded(part, live), window)
         self._report(len(batch.primitives))
+
+    def _awake(self, batch: Batch, window: _Window) -> list[Primitive]:
+        """What of a call is still wanted; a change whose rule rests by now sends nothing more."""
+        wanted = []
+        for primitive in batch.primitives:
+            if primitive.intent_id in window.stopped:
+                continue
+            if self._rests(window.claims[primitive.key].row):
+                window.stopped.add(primitive.intent_id)
+            else:
+                wanted.append(primitive)
+        return wanted
+
+    def _rests(self, row: PlanRow) -> bool:
+        rest = self._order.rest
+        reason = rest.reason(row.kind, self._time.clock()) if rest else ""
+        if reason:
+            self.paused[row.rule] = reason
+        return bool(reason)
 
     def _read(self, primitives: list[Primitive]) -> dict[Ref, RecordState]:
         live = {}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from policies.calendar import Calendar
 from policies.model import EXITS, Limits, OwnerLimit
@@ -95,6 +97,22 @@ def pause(calendar: Calendar | None, kind: str, day: date) -> str:
     if freeze is not None:
         return freeze.text
     return "" if calendar.is_workday(day) else "day_off"
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What is asked once more while a plan is applied, for the day on which a call is made."""
+
+    zone: str
+    calendar: Calendar | None = None
+    _known: dict[tuple[str, date], str] = field(default_factory=dict, compare=False, repr=False)
+
+    def reason(self, kind: str, moment: datetime) -> str:
+        """Why a kind of rule rests at this moment, as `pause` says it; empty if it does not."""
+        asked = kind, moment.astimezone(ZoneInfo(self.zone)).date()
+        if asked not in self._known:
+            self._known[asked] = pause(self.calendar, *asked)
+        return self._known[asked]
 
 
 def _percent(share: Decimal) -> str:

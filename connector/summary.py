@@ -145,9 +145,13 @@ def _held_back(plan: Plan, language: str) -> list[str]:
             cap = _cap(count.tripped, language)
             lines.append(message(language, "plan.tripped", rule=rule, cap=cap))
         if count.paused:
-            reason = pause_reason(count.paused, language)
-            lines.append(message(language, "plan.paused", rule=rule, reason=reason))
+            lines.append(_paused(rule, count.paused, language))
     return lines
+
+
+def _paused(rule: str, paused: str, language: str) -> str:
+    reason = pause_reason(paused, language)
+    return message(language, "plan.paused", rule=rule, reason=reason)
 
 
 def pause_reason(paused: str, language: str) -> str:
@@ -275,6 +279,7 @@ def apply_lines(report: ApplyReport, voice: Voice) -> list[str]:
     for status, count in sorted(counts.items()):
         if status != "done" and count:
             lines.append(message(language, f"outcome.{status}", count=count))
+    lines += [_paused(rule, reason, language) for rule, reason in sorted(report.paused.items())]
     if report.not_restored:
         lines.append(message(language, "outcome.not_restored", count=len(report.not_restored)))
     lines.extend(

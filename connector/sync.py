@@ -25,6 +25,7 @@ from connector.errors import (
     RemoteError,
     UnavailableError,
 )
+from connector.guard import Rest
 from connector.journal import RESEED, Journal
 from connector.lock import workspace_lock
 from connector.mapping import CompiledMapping, compile_mapping
@@ -320,14 +321,16 @@ def run_apply(
     """Apply a stored plan, and stage what the CRM confirmed, however the run ends."""
     plan = journal.plan(plan_id)
     organisation = identify(context)
+    policy = current_policy(context.workspace, plan)
     conditions = ApplyConditions(
         organisation=organisation,
-        policy_hash=current_policy_hash(context.workspace, plan),
+        policy_hash=policy.hash if policy else "",
         max_age=context.workspace.max_age,
         approver=approver,
         how=how,
         first=first,
         strict=context.workspace.config.apply.guard == "strict",
+        rest=Rest(context.workspace.zone, policy.calendar) if policy else None,
     )
     should_stop = context.should_stop or context.workspace.stop_path.exists
     caller = Caller(Time(context.now, context.sleep), should_stop, context.progress)
@@ -342,9 +345,9 @@ def managed_tags(workspace: Workspace) -> frozenset[str]:
     return load_client_policy(workspace).managed_tags
 
 
-def current_policy_hash(workspace: Workspace, plan: Plan) -> str:
-    """The hash that the plan must still have: an undo plan binds to its run, not to a policy."""
-    return load_client_policy(workspace).hash if plan.header.kind == "policy" else ""
+def current_policy(workspace: Workspace, plan: Plan) -> Policy | None:
+    """The policy that the plan must still be of: an undo plan binds to its run, not to a policy."""
+    return load_client_policy(workspace) if plan.header.kind == "policy" else None
 
 
 def stage_written(context: Context, journal: Journal) -> None:

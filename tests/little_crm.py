@@ -55,6 +55,7 @@ class Shop:
         self.adapter = MemoryAdapter(profile, now=self.clock)
         self.crm = self.adapter.crm
         self.status_field: str | None = "status"
+        self.settings: dict[str, Any] = {}  # more of highseas.yaml
         self.write_policy(policy)
 
     def write_policy(self, text: str) -> None:
@@ -80,7 +81,7 @@ class Shop:
             "timezone": "Asia/Shanghai",
             "crm": {"adapter": "memory", "status_field": self.status_field},
         }
-        return Workspace(self.root, WorkspaceFile.model_validate(settings))
+        return Workspace(self.root, WorkspaceFile.model_validate(settings | self.settings))
 
     @property
     def context(self) -> Context:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from connector.plan_model import Plan
+from connector.sync import make_plan, running, sync_and_apply
 from tests.little_crm import Shop
 
 POLICY = """
@@ -90,3 +91,67 @@ def test_a_rule_that_is_gone_leaves_its_customers_on_any_day(shop: Shop) -> None
     shop.later(days=6)
     assert shop.go().complete
     assert {rule for _, rule, _, _, is_open in shop.episodes() if is_open} == {"size"}
+
+
+# A plan of one day that is applied on the next
+
+
+def at_the_end_of_a_workweek(shop: Shop) -> Plan:
+    """A plan of a Friday, with a tag and a note of an exit and a tag of a tier for each of four."""
+    shop.later(days=5)
+    plan = shop.plan()
+    assert (paused(plan), plan.primitives) == ({}, 12)
+    return plan
+
+
+def test_what_was_planned_on_a_workday_is_not_done_on_a_day_off(shop: Shop) -> None:
+    plan = at_the_end_of_a_workweek(shop)
+    shop.later(hours=17)  # 01:00 of the Saturday there, still Friday in UTC
+    report = shop.apply(plan)
+    assert (report.paused, report.done) == ({"quiet": "day_off"}, 4)
+    assert not report.complete
+    assert shop.crm.notes == {}
+    assert {rule for _, rule, *_ in shop.episodes()} == {"size"}
+    with running(shop.context, "show") as journal:
+        assert not journal.plan(plan.id).applied
+        assert not journal.has_applied(plan.header.policy_hash)
+        journal.verify(plan.id)
+        (run,) = (each for each in journal.runs() if each.id == report.run_id)
+        assert (run.status, run.summary["paused"]) == ("partial", {"quiet": "day_off"})
+
+
+def test_what_was_planned_before_a_freeze_is_not_done_in_it(shop: Shop) -> None:
+    shop.write_policy(POLICY.replace(FREEZE, "2026-01-10..2026-01-13"))
+    plan = at_the_end_of_a_workweek(shop)
+    shop.later(hours=17)
+    assert shop.apply(plan).paused == {"quiet": "2026-01-10..2026-01-13"}
+
+
+def test_what_is_done_already_is_nothing_that_rests(shop: Shop) -> None:
+    plan = at_the_end_of_a_workweek(shop)
+    assert shop.apply(plan).complete
+    shop.later(hours=17)
+    report = shop.apply(plan)
+    assert (report.complete, report.done, report.paused) == (True, 0, {})
+
+
+def test_the_way_back_is_open_on_any_day(shop: Shop) -> None:
+    done = shop.apply(at_the_end_of_a_workweek(shop))
+    shop.later(hours=17)
+    report = shop.apply(shop.undo(done.run_id))
+    assert (report.complete, report.paused, report.done) == (True, {}, 12)
+
+
+def test_standing_approval_writes_nothing_on_a_day_off_either(shop: Shop) -> None:
+    shop.apply(shop.plan())
+    for ref in list(shop.crm.objects["Accounts"]):
+        shop.crm.objects["Accounts"][ref]["industry"] = "loud"
+    shop.later(days=5)
+    with running(shop.context, "sync") as journal:
+        planned = make_plan(shop.context, journal)
+        policy = planned.plan.header.policy_hash
+        shop.settings = {"approval": {"policy": policy, "changes": 9}}
+        shop.later(hours=17)  # midnight passes between the plan and the writes
+        report = sync_and_apply(shop.context, journal, planned)
+    assert planned.plan.changes == 4
+    assert (report.paused, report.done, report.complete) == ({"quiet": "day_off"}, 0, False)

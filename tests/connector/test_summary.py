@@ -7,11 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from connector.apply import ApplyReport
 from connector.journal import BROKEN_OFF, RUNNING
 from connector.journal_model import Run
 from connector.plan_model import Plan, PlanHeader
 from connector.ports import Capabilities
-from connector.summary import Voice, init_lines, plan_lines, preview, runs_lines, stop_lines
+from connector.summary import (
+    Voice,
+    apply_lines,
+    init_lines,
+    plan_lines,
+    preview,
+    runs_lines,
+    stop_lines,
+)
 from policies.languages import LANGUAGES
 from policies.messages import message
 from tests.connector.journal_world import rule_count
@@ -74,3 +83,16 @@ def test_a_cap_is_told_with_its_figures_and_whose_it_is(language: str, cap: str,
     lines = plan_lines(plan, preview(()), voice, Capabilities({}, 100, 0))
     assert line in lines
     assert message(language, "plan.none") not in lines
+
+
+@each_language
+def test_what_rested_while_a_plan_was_applied_is_told_as_the_plan_tells_it(language: str) -> None:
+    paused = {"quiet": "day_off", "back": "春节 -5..+7"}
+    report = ApplyReport(
+        "r1", "p1", False, {}, 0, 0, 0, 0, 0, (), 0, (), 0, tripped=(), paused=paused
+    )
+    reasons = {"back": "春节 -5..+7", "quiet": message(language, "paused.day_off")}
+    assert apply_lines(report, Voice(language, "Asia/Shanghai"))[1:] == [
+        message(language, "plan.paused", rule=rule, reason=reason)
+        for rule, reason in reasons.items()
+    ]
