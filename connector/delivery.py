@@ -156,7 +156,7 @@ class Delivery:
 
     def _rests(self, row: PlanRow) -> bool:
         rest = self._order.rest
-        reason = rest.reason(row.kind, self._time.clock()) if rest else ""
+        reason = rest.reason(row.kind, self._caller.time.clock()) if rest else ""
         if reason:
             self.paused[row.rule] = reason
         return bool(reason)

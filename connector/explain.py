@@ -92,7 +92,7 @@ def explain_customer(
         with _journal(workspace) as journal:
             stays = _standing(connection, journal, key)
         connection.execute(compiled.findings_sql(thresholds, "open_episodes"))
-        judged = Judged(connection, written, as_of, explanation, stays)
+        judged = Judged(connection, written, as_of, explanation, stays, workspace.not_logged)
         verdicts = tuple(judged.verdicts())
     return CustomerExplanation(key, name, as_of, written, explanation, grounds, verdicts, today)
 

@@ -9,8 +9,9 @@ from functools import cached_property
 from connector.explain import CustomerExplanation
 from connector.grounds import Grounds, asked_of, ranks_of, scores_of
 from connector.ranks import rank_text, score_lines
+from connector.remarks import pause_reason
 from connector.render import one_line
-from connector.summary import missing_names, pause_reason
+from connector.summary import missing_names
 from connector.titles import Titles, titles_of
 from connector.verdict import Outcome, Verdict
 from policies.authoring.prose import Teller, teller

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -88,9 +88,19 @@ def _exceeded_owner(own: OwnerLimit | None, owners: Iterable[OwnerCount]) -> str
     return ""
 
 
-def pause(calendar: Calendar | None, kind: str, day: date) -> str:
+# Stands before the channels by which contact is not logged.
+NOT_LOGGED = "not_logged: "
+
+
+def pause(calendar: Calendar | None, kind: str, day: date, not_logged: Collection[str] = ()) -> str:
     """Why a kind of rule rests on this day: `day_off`, or the freeze as it was written; empty if
-    it does not. Only what ends a relation rests: labels and tasks go on."""
+    it does not. Only what ends a relation rests: labels and tasks go on.
+
+    Where contact by some channel is `not_logged`, silence in the CRM is no proof of silence: what
+    returns customers to a pool rests on every day, and is for review.
+    """
+    if kind == "pool" and not_logged:
+        return NOT_LOGGED + ", ".join(not_logged)
     if calendar is None or kind not in EXITS:
         return ""
     freeze = calendar.frozen(day)
@@ -105,13 +115,14 @@ class Rest:
 
     zone: str
     calendar: Calendar | None = None
+    not_logged: tuple[str, ...] = ()
     _known: dict[tuple[str, date], str] = field(default_factory=dict, compare=False, repr=False)
 
     def reason(self, kind: str, moment: datetime) -> str:
         """Why a kind of rule rests at this moment, as `pause` says it; empty if it does not."""
         asked = kind, moment.astimezone(ZoneInfo(self.zone)).date()
         if asked not in self._known:
-            self._known[asked] = pause(self.calendar, *asked)
+            self._known[asked] = pause(self.calendar, *asked, self.not_logged)
         return self._known[asked]
 
 

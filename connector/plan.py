@@ -57,7 +57,7 @@ def build_plan(
             as_of=context.as_of.moment.astimezone(UTC).isoformat(),
             policy_hash=context.policy.hash,
             customers=count_customers(connection),
-            rules=count_rules(connection, written, context.as_of.day),
+            rules=count_rules(connection, written, context.as_of.day, context.not_logged),
             language=context.language,
             overrides=tuple(f"{name}={value}" for name, value in overrides.items()),
             titles=titles_of(context.policy),

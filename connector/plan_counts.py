@@ -28,11 +28,18 @@ def count_customers(connection: duckdb.DuckDBPyConnection) -> int:
 
 
 def count_rules(
-    connection: duckdb.DuckDBPyConnection, policy: Policy, day: date
+    connection: duckdb.DuckDBPyConnection,
+    policy: Policy,
+    day: date,
+    not_logged: Collection[str] = (),
 ) -> tuple[RuleCount, ...]:
-    """Each rule by itself, then what trips only if all that are left are taken together."""
+    """Each rule by itself, then what trips only if all that are left are taken together.
+    `not_logged`: the channels by which contact is not logged."""
     moving: dict[int, int] = {}
-    counts = list(_rule_by_rule(connection, policy, day, moving))
+    counts = [
+        msgspec.structs.replace(each, paused=pause(policy.calendar, each.kind, day, not_logged))
+        for each in _rule_by_rule(connection, policy, moving)
+    ]
     for numbers, phrase in _tripped_together(connection, policy, counts, moving):
         for number in numbers:
             counts[number] = msgspec.structs.replace(counts[number], tripped=phrase)
@@ -40,7 +47,7 @@ def count_rules(
 
 
 def _rule_by_rule(
-    connection: duckdb.DuckDBPyConnection, policy: Policy, day: date, moving: dict[int, int]
+    connection: duckdb.DuckDBPyConnection, policy: Policy, moving: dict[int, int]
 ) -> Iterator[RuleCount]:
     """Fills `moving`: how many customers enter, leave or change their stage, by rule."""
     customers = count_customers(connection)
@@ -69,7 +76,6 @@ def _rule_by_rule(
             foreign=counts.get((number, "foreign"), 0),
             tripped=tripped_cap(policy.limits, rule.id, rule.kind, moving[number], customers)
             or tripped_owner_cap(policy.limits, rule.kind, owners.get(number, ())),
-            paused=pause(policy.calendar, rule.kind, day),
         )
 
 

@@ -33,7 +33,8 @@ _STATUS = {status.value: status for status in RowStatus}
 
 @dataclass(frozen=True)
 class PlanContext:
-    """What a plan depends on beside the staged facts and the journal."""
+    """What a plan depends on beside the staged facts and the journal. `not_logged`: the channels by
+    which contact is not logged."""
 
     adapter: Adapter
     organisation: str
@@ -41,6 +42,7 @@ class PlanContext:
     as_of: AsOf
     language: str
     status_field: str | None = None
+    not_logged: tuple[str, ...] = ()
 
     @property
     def written_policy(self) -> Policy:

@@ -1,12 +1,14 @@
 """What there is to say about a policy beside its decisions: how it is read, what of it is kept and
-not carried out, what its calendar does not know, and whether it still is what was signed."""
+not carried out, what its calendar does not know, what rests, and whether it still is what was
+signed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import Path
 
+from connector.guard import NOT_LOGGED
 from connector.mapping import CompiledMapping
 from connector.policy_fit import readers_of, uncovered_years
 from connector.warehouse import Warehouse
@@ -20,7 +22,7 @@ from policies.authoring.signature import (
     signature_text,
 )
 from policies.authoring.signoff import difference_text
-from policies.messages import message
+from policies.messages import has_message, message
 from policies.model import Policy
 from policies.process import Process
 
@@ -65,6 +67,39 @@ def owner_remarks(
         found = connection.execute(_UNTOLD).fetchone()
     count = found[0] if found else 0
     return [message(language, "policy.owned_since", count=count, **values)] if count else []
+
+
+def contact_remarks(policy: Policy, not_logged: Iterable[str], language: str) -> list[str]:
+    """Which rules are for review, as contact by some channel is not logged."""
+    names = [rule.id for rule in policy.rules if rule.kind == "pool"]
+    channels = channel_names(not_logged, language)
+    if not (names and channels):
+        return []
+    rules = message(language, "list.separator").join(names)
+    return [message(language, "policy.review_only", rules=rules, channels=channels)]
+
+
+def pause_line(rule: str, reason: str, language: str) -> str:
+    """That a rule rests, and why: `reason` is as `connector.guard.pause` says it."""
+    if reason.startswith(NOT_LOGGED):
+        channels = channel_names(reason.removeprefix(NOT_LOGGED).split(", "), language)
+        return message(language, "plan.review_only", rule=rule, channels=channels)
+    return message(language, "plan.paused", rule=rule, reason=pause_reason(reason, language))
+
+
+def pause_reason(reason: str, language: str) -> str:
+    """Why a rule rests: a freeze as it was written, or in words."""
+    if reason.startswith(NOT_LOGGED):
+        channels = channel_names(reason.removeprefix(NOT_LOGGED).split(", "), language)
+        return message(language, "paused.not_logged", channels=channels)
+    key = f"paused.{reason}"
+    return message(language, key) if has_message(language, key) else reason
+
+
+def channel_names(channels: Iterable[str], language: str) -> str:
+    """Ways of contact, in the words of the language."""
+    separator = message(language, "list.separator")
+    return separator.join(message(language, f"channel.{channel}") for channel in channels)
 
 
 def process_words(process: Process | None) -> tuple[str, ...]:

@@ -19,10 +19,11 @@ from connector.ports import Capabilities, Finding
 from connector.promises import Caveat, Unkept
 from connector.pull import PullReport
 from connector.ranks import threshold_lines
+from connector.remarks import pause_line
 from connector.render import render_table, shorten
 from connector.sync import Checked
 from connector.titles import Titles
-from policies.messages import evidence_phrase, has_message, input_label, message
+from policies.messages import evidence_phrase, input_label, message
 from policies.messages.catalogue import grouped
 
 _NAME_WIDTH = 28  # display cells
@@ -145,19 +146,8 @@ def _held_back(plan: Plan, language: str) -> list[str]:
             cap = _cap(count.tripped, language)
             lines.append(message(language, "plan.tripped", rule=rule, cap=cap))
         if count.paused:
-            lines.append(_paused(rule, count.paused, language))
+            lines.append(pause_line(rule, count.paused, language))
     return lines
-
-
-def _paused(rule: str, paused: str, language: str) -> str:
-    reason = pause_reason(paused, language)
-    return message(language, "plan.paused", rule=rule, reason=reason)
-
-
-def pause_reason(paused: str, language: str) -> str:
-    """Why a rule rests: a freeze as it was written, or in words."""
-    key = f"paused.{paused}"
-    return message(language, key) if has_message(language, key) else paused
 
 
 def _cap(phrase: str, language: str) -> str:
@@ -279,7 +269,7 @@ def apply_lines(report: ApplyReport, voice: Voice) -> list[str]:
     for status, count in sorted(counts.items()):
         if status != "done" and count:
             lines.append(message(language, f"outcome.{status}", count=count))
-    lines += [_paused(rule, reason, language) for rule, reason in sorted(report.paused.items())]
+    lines += [pause_line(rule, reason, language) for rule, reason in sorted(report.paused.items())]
     if report.not_restored:
         lines.append(message(language, "outcome.not_restored", count=len(report.not_restored)))
     lines.extend(

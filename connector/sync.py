@@ -42,7 +42,7 @@ from connector.policy_fit import (
 from connector.ports import Adapter, Organisation, Schema, SelfDescribed
 from connector.promises import Caveat, caveats
 from connector.pull import PullReport, pull
-from connector.remarks import owner_remarks, policy_remarks
+from connector.remarks import contact_remarks, owner_remarks, policy_remarks
 from connector.reseed import reseed
 from connector.settle import Time
 from connector.undo import plan_undo
@@ -171,6 +171,7 @@ def check_workspace(context: Context) -> Checked:
     remarks = (
         *policy_remarks(policy, workspace.policy_path, language, today),
         *owner_remarks(policy, context.compiled_mapping, context.warehouse, language),
+        *contact_remarks(policy, workspace.not_logged, language),
     )
     return Checked(organisation, schema, policy, remarks, unkept_promises(context))
 
@@ -228,6 +229,7 @@ def make_plan(
         moment,
         policy.language or workspace.language,
         workspace.status_field,
+        workspace.not_logged,
     )
     if offline:
         refuse_lacking(policy, workspace, context.warehouse)
@@ -330,7 +332,7 @@ def run_apply(
         how=how,
         first=first,
         strict=context.workspace.config.apply.guard == "strict",
-        rest=Rest(context.workspace.zone, policy.calendar) if policy else None,
+        rest=current_rest(context.workspace, policy) if policy else None,
     )
     should_stop = context.should_stop or context.workspace.stop_path.exists
     caller = Caller(Time(context.now, context.sleep), should_stop, context.progress)
@@ -348,6 +350,11 @@ def managed_tags(workspace: Workspace) -> frozenset[str]:
 def current_policy(workspace: Workspace, plan: Plan) -> Policy | None:
     """The policy that the plan must still be of: an undo plan binds to its run, not to a policy."""
     return load_client_policy(workspace) if plan.header.kind == "policy" else None
+
+
+def current_rest(workspace: Workspace, policy: Policy) -> Rest:
+    """What rests while a plan is applied, as the workspace and its policy say it now."""
+    return Rest(workspace.zone, policy.calendar, workspace.not_logged)
 
 
 def stage_written(context: Context, journal: Journal) -> None:

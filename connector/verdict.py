@@ -71,6 +71,7 @@ class Judged:
     as_of: AsOf
     explanation: Explanation
     stays: Mapping[str, Episode]
+    not_logged: tuple[str, ...] = ()
 
     def verdicts(self) -> Iterator[Verdict]:
         """One for each rule, and for each rule that the policy no longer has."""
@@ -86,7 +87,7 @@ class Judged:
                 found,
                 stage_before=stay.stage if stay else None,
                 since=self.as_of.local_day(stay.opened_at) if stay else None,
-                paused=pause(self.policy.calendar, rule.kind, self.as_of.day),
+                paused=pause(self.policy.calendar, rule.kind, self.as_of.day, self.not_logged),
             )
 
     @cached_property

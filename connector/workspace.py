@@ -55,6 +55,14 @@ class ApplySection(_Section):
     guard: Literal["reread", "strict"] = "reread"
 
 
+class ContactSection(_Section):
+    """By which channels people here have contact with customers without logging it in the CRM."""
+
+    not_logged: tuple[
+        Literal["phone", "email", "sms", "wechat", "whatsapp", "chat", "meeting", "visit"], ...
+    ] = ()
+
+
 class StandingApproval(_Section):
     """What `sync --apply` may do by itself: only this policy, at most this many changes."""
 
@@ -75,6 +83,7 @@ class WorkspaceFile(_Section):
     mapping: str | None = None
     pull: PullSection = PullSection()
     apply: ApplySection = ApplySection()
+    contact: ContactSection = ContactSection()
     approval: StandingApproval | None = None
 
     @field_validator("timezone")
@@ -124,6 +133,10 @@ class Workspace:
     @property
     def max_age(self) -> timedelta:
         return timedelta(hours=self.config.apply.max_age_hours)
+
+    @property
+    def not_logged(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(self.config.contact.not_logged))
 
     @property
     def policy_path(self) -> Path:

@@ -448,6 +448,25 @@ def test_a_day_off_has_a_name_in_every_language(client: Client, language: str) -
     assert "day_off" not in shown
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_for_review_is_told_by_check_and_by_every_plan(
+    client: Client, language: str
+) -> None:
+    write(client, PLAIN.replace("void: gone\n    reason: lost_contact", "pool: gone"))
+    speak(client, language)
+    path = client.folder / "highseas.yaml"
+    text = path.read_text("utf-8").partition("contact:")[0]
+    path.write_text(f"{text}contact: {{not_logged: [phone]}}\n", encoding="utf-8")
+    phone = message(language, "channel.phone")
+    told = message(language, "policy.review_only", rules="gone", channels=phone)
+    assert told in client.run("check").out.splitlines()
+    line = message(language, "plan.review_only", rule="gone", channels=phone)
+    answer = client.run("-q", "plan", "--exit-code")
+    assert (answer.code, line in answer.out.splitlines()) == (0, True)
+    assert client.ok("show")["plan"]["changes"] == 0
+    path.write_text(text, encoding="utf-8")
+
+
 # German
 
 

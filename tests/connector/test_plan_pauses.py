@@ -155,3 +155,54 @@ def test_standing_approval_writes_nothing_on_a_day_off_either(shop: Shop) -> Non
         report = sync_and_apply(shop.context, journal, planned)
     assert planned.plan.changes == 4
     assert (report.paused, report.done, report.complete) == ({"quiet": "day_off"}, 0, False)
+
+
+# Where contact is not logged
+
+POOL = (
+    POLICY
+    + """
+  - pool: back
+    when: industry = 'quiet'
+    mark: {tag: back}
+  - cleanout: end
+    when: industry = 'loud'
+    mark: {tag: end}
+"""
+)
+WECHAT = {"contact": {"not_logged": ["wechat"]}}
+
+
+@pytest.fixture
+def pool_shop(tmp_path: Path) -> Shop:
+    shop = Shop(tmp_path, POOL.replace("void: quiet\n    reason: lost_contact", "task: quiet"))
+    shop.customers(4, industry="quiet")
+    return shop
+
+
+def test_where_contact_is_not_logged_pool_rules_are_for_review(pool_shop: Shop) -> None:
+    assert (paused(pool_shop.plan()), pool_shop.plan().changes) == ({}, 12)
+    pool_shop.settings = WECHAT
+    plan = pool_shop.plan()
+    assert (paused(plan), plan.changes) == ({"back": "not_logged: wechat"}, 8)
+    rows = [row for row in pool_shop.rows(plan) if row.rule == "back"]
+    assert [(row.status.value, row.stage_after) for row in rows] == [("change", "back")] * 4
+    report = pool_shop.apply(plan)
+    assert (report.complete, report.done, report.paused) == (True, 12, {})
+    assert {rule for _, rule, *_ in pool_shop.episodes()} == {"quiet", "size"}
+
+
+def test_they_are_for_review_on_a_day_off_as_well_and_the_others_rest(pool_shop: Shop) -> None:
+    pool_shop.settings = WECHAT
+    pool_shop.later(days=6)
+    assert paused(pool_shop.plan()) == {"back": "not_logged: wechat", "end": "day_off"}
+
+
+def test_what_is_declared_after_the_plan_holds_for_it_too(pool_shop: Shop) -> None:
+    plan = pool_shop.plan()
+    pool_shop.settings = WECHAT
+    report = pool_shop.apply(plan)
+    assert (report.complete, report.paused) == (False, {"back": "not_logged: wechat"})
+    assert {rule for _, rule, *_ in pool_shop.episodes()} == {"quiet", "size"}
+    pool_shop.settings = {}
+    assert pool_shop.apply(plan).complete

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from connector.errors import FileProblems
+from connector.guard import NOT_LOGGED
 from connector.mapping import CompiledMapping, compile_mapping
 from connector.remarks import (
+    contact_remarks,
     owner_remarks,
+    pause_line,
     policy_remarks,
     process_words,
     read_signed,
     sign_policy,
 )
+from connector.workspace import ContactSection
 from policies.authoring.signature import SIGNOFF_FILE
 from policies.languages import LANGUAGES
 from policies.messages import message
@@ -162,6 +167,28 @@ def test_a_signature_that_cannot_be_read_is_a_problem_with_a_place(path: Path) -
     path.with_name(SIGNOFF_FILE).write_text("signoff: 1\nname: 3\n", encoding="utf-8")
     with pytest.raises(FileProblems, match=r"signoff\.yaml:2:7"):
         read_signed(path)
+
+
+@each_language
+def test_pool_rules_are_for_review_where_contact_is_not_logged(language: str) -> None:
+    policy = parse_policy(FULL)
+    channels = message(language, "list.separator").join(
+        message(language, f"channel.{name}") for name in ("wechat", "phone")
+    )
+    line = message(language, "policy.review_only", rules="back", channels=channels)
+    assert contact_remarks(policy, ("wechat", "phone"), language) == [line]
+    assert contact_remarks(policy, (), language) == []
+    assert contact_remarks(parse_policy(PLAIN), ("phone",), language) == []
+
+
+@each_language
+def test_every_channel_has_a_name(language: str) -> None:
+    (names,) = get_args(ContactSection.model_fields["not_logged"].annotation)[:1]
+    assert all(message(language, f"channel.{name}") for name in get_args(names))
+    line = pause_line("back", NOT_LOGGED + "wechat, sms", language)
+    assert line.startswith("back")
+    assert message(language, "channel.sms") in line
+    assert "not_logged" not in line
 
 
 SINCE = """\

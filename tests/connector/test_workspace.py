@@ -101,3 +101,28 @@ def test_a_new_workspace_loads_and_is_not_made_twice(tmp_path: Path) -> None:
     assert loaded.state.stat().st_mode & 0o777 == 0o700
     with pytest.raises(ConfigurationError, match="already is a workspace"):
         create_workspace(tmp_path / "a", new)
+
+
+def test_channels_without_a_log_are_named_once_and_in_the_order_of_the_file(tmp_path: Path) -> None:
+    assert workspace(tmp_path).not_logged == ()
+    text = GOOD + "contact: {not_logged: [wechat, phone, wechat]}\n"
+    assert workspace(tmp_path, text).not_logged == ("wechat", "phone")
+
+
+@pytest.mark.parametrize(
+    ("written", "place", "told"),
+    [
+        ("{not_logged: [phone, wechatt]}", (9, 31), "did you mean 'wechat'?"),
+        ("{not_logged: [fax]}", (9, 24), "valid here: chat, email, meeting, phone, sms, visit"),
+        ("{notlogged: [phone]}", (9, 11), "did you mean 'not_logged'?"),
+        ("{not_logged: phone}", (9, 23), "expected a list"),
+    ],
+)
+def test_a_channel_that_is_none_is_told_with_its_place(
+    tmp_path: Path, written: str, place: tuple[int, int], told: str
+) -> None:
+    with pytest.raises(FileProblems) as caught:
+        workspace(tmp_path, f"{GOOD}contact: {written}\n")
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.column) == place
+    assert told in str(problem)
