@@ -15,6 +15,8 @@ from connector.needs import Needs
 from connector.ports import Adapter, FieldInfo, Schema
 from connector.warehouse import Warehouse
 from connector.workspace import Workspace, replace_file
+from policies.evaluation.row_sql import reads_money
+from policies.language.metrics import METRICS
 from policies.language.tree import (
     Attribute,
     CustomField,
@@ -106,6 +108,17 @@ def derived_columns(policy: Policy) -> frozenset[str]:
             columns = (item for item in rows if isinstance(item, RowColumn))
             names.update(c.name for c in columns if TABLES[c.table].column(c.name).derived)
     return frozenset(names)
+
+
+def money_tables(policy: Policy) -> tuple[str, ...]:
+    """The facts tables of whose amounts the policy asks anything, in the order of their names."""
+    facts = set()
+    for leaf in _leaves(policy):
+        if isinstance(leaf, MetricValue):
+            conditions = [part for part in (leaf.rows, leaf.after) if part is not None]
+            if leaf.type is Type.MONEY or any(map(reads_money, conditions)):
+                facts.add(METRICS[leaf.name].fact)
+    return tuple(sorted(facts))
 
 
 def policy_needs(policy: Policy, workspace: Workspace) -> Needs:

@@ -25,6 +25,7 @@ from connector.errors import (
     RemoteError,
     UnavailableError,
 )
+from connector.fact_remarks import fact_remarks
 from connector.guard import Rest
 from connector.journal import RESEED, Journal
 from connector.lock import workspace_lock
@@ -167,11 +168,12 @@ def check_workspace(context: Context) -> Checked:
     schema = known_schema(context, fresh=True)
     policy = client_policy(context)
     check_fits(context, policy)
-    today = context.now().astimezone(workspace.zone_info).date()
+    as_of = as_of_moment(workspace, None, context.now())
     remarks = (
-        *policy_remarks(policy, workspace.policy_path, language, today),
+        *policy_remarks(policy, workspace.policy_path, language, as_of.day),
         *owner_remarks(policy, context.compiled_mapping, context.warehouse, language),
         *contact_remarks(policy, workspace.not_logged, language),
+        *fact_remarks(policy, context.warehouse, as_of, language),
     )
     return Checked(organisation, schema, policy, remarks, unkept_promises(context))
 
@@ -240,7 +242,11 @@ def make_plan(
     with recorded(journal, "plan") as summary:
         plan = build_plan(planning, context.warehouse, journal, overrides or {})
         summary.update(plan=plan.id, changes=plan.changes)
-    remarks = policy_remarks(policy, workspace.policy_path, workspace.language, moment.day)
+    language = workspace.language
+    remarks = [
+        *policy_remarks(policy, workspace.policy_path, language, moment.day),
+        *fact_remarks(policy, context.warehouse, moment, language),
+    ]
     return Planned(plan, pulled, tuple(remarks))
 
 
