@@ -13,6 +13,7 @@ from connector.mapping_file import Column, Condition, CustomerSource, FactSource
 from connector.marker import MARKER_LENGTH
 from connector.row_shape import identifier
 from policies.evaluation.sql_text import day_in_zone, literal
+from policies.language.number_size import COUNT_DIGITS, known_type
 from policies.language.vocabulary import SQL_TYPES, TABLES, Type
 from policies.language.vocabulary import Column as TableColumn
 from policies.languages import LANGUAGES
@@ -73,7 +74,7 @@ def parsed(
         return f"nullif({raw}, '')"
     if kind is Type.INTEGER:
         # a plain cast would round 1.5 to 2
-        whole = f"regexp_full_match({raw}, '-?[0-9]+([.]0*)?')"
+        whole = f"regexp_full_match({raw}, '-?0*[0-9]{{1,{COUNT_DIGITS}}}([.]0*)?')"
         return f"TRY_CAST(CASE WHEN {whole} THEN split_part({raw}, '.', 1) END AS BIGINT)"
     if kind is Type.BOOLEAN:
         return f"CASE {raw} WHEN 'true' THEN true WHEN 'false' THEN false END"
@@ -82,7 +83,7 @@ def parsed(
         return f"CASE WHEN length({raw}) = 10 THEN TRY_CAST({raw} AS DATE) ELSE {moment} END"
     if kind is Type.MOMENT:
         return _moment(raw, zone, form, clock)
-    return f"TRY_CAST({raw} AS {SQL_TYPES[kind]})"
+    return f"TRY_CAST({raw} AS {known_type(kind) if kind is Type.NUMBER else SQL_TYPES[kind]})"
 
 
 def _moment(raw: str, zone: str, form: Form, clock: str | None = None) -> str:

@@ -13,7 +13,9 @@ from functools import cached_property
 from itertools import groupby
 
 from policies.errors import FileProblems, NotUnderstoodError, Problem
+from policies.language.number_size import is_known
 from policies.language.number_text import plain
+from policies.language.vocabulary import Type
 
 COLUMNS = ("date", "currency", "rate")
 
@@ -66,11 +68,13 @@ class Money:
         return rates[place - 1].rate if place else None
 
     def converted(self, amount: Decimal, currency: str | None, day: date) -> Decimal | None:
-        """The amount in the base currency, to four decimals, half away from zero."""
+        """The amount in the base currency, to four decimals, half away from zero; None: not known,
+        or too large to be an amount."""
         rate = self.rate(currency, day)
         if rate is None:
             return None
-        return _CONTEXT.quantize(_CONTEXT.multiply(amount, rate), _SMALLEST)
+        found = _CONTEXT.quantize(_CONTEXT.multiply(amount, rate), _SMALLEST)
+        return found if is_known(found, Type.MONEY) else None
 
     def meaning(self) -> list[object]:
         """What decides, for hashing."""

@@ -10,6 +10,7 @@ from policies.evaluation.row_plan import common_conjuncts, may_be_unknown, witho
 from policies.evaluation.row_sql import RowSql, reads_money
 from policies.evaluation.sql_text import date_literal, local_day, moment_literal
 from policies.language.metrics import Aggregate, Metric
+from policies.language.number_size import known_type
 from policies.language.tree import MetricValue, Node
 from policies.language.vocabulary import SQL_TYPES, Type
 from policies.moment import AsOf
@@ -203,7 +204,8 @@ class FactSql:
         gaps = [counted.unclear] if counted.unknown else []
         if counted.value_unknown:
             gaps.append(f"bool_or({_and(counted.true, f'{counted.value} IS NULL')})")
-        total = f"coalesce(sum({_only(counted.true, counted.value)}), 0)"
+        added = f"coalesce(sum({_only(counted.true, counted.value)}), 0)"
+        total = f"TRY_CAST({added} AS {known_type(counted.metric.type)})"
         if self._adds_money(counted):
             currency = _only(counted.true, "currency")
             gaps.append(f"coalesce(min({currency}) <> max({currency}), FALSE)")

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from policies.evaluation.inputs import Input, InputPlan
 from policies.evaluation.row_python import Row, RowWriter, utc
 from policies.language.metrics import Aggregate
+from policies.language.number_size import is_known
 from policies.language.tree import Node
 from policies.language.vocabulary import Type
 
@@ -136,7 +137,8 @@ class FactRows:
         if any(value is None for value in values) or (is_money and len(set(currencies)) > 1):
             return Answer(None, currency=currency)
         nothing = 0 if item.leaf.type is Type.INTEGER else Decimal(0)
-        return Answer(sum(values, nothing), currency=currency)
+        total = sum(values, nothing)
+        return Answer(total if is_known(total, item.leaf.type) else None, currency=currency)
 
 
 def _asked(item: Input) -> tuple[Node, ...]:

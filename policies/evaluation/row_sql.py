@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from policies.evaluation.sql_expression import Kind, NodeSql
 from policies.evaluation.sql_text import literal, local_day, moment_literal
+from policies.language.number_size import known_type
 from policies.language.tree import Node, RowColumn, walk
 from policies.language.vocabulary import TABLES, Column, Type
 from policies.moment import AsOf
@@ -12,8 +13,9 @@ from policies.money import Money
 RATES = "policy_rates"
 # A cut moment keeps these as they are: a row is there only if both lie before the run.
 OWN_MOMENTS = frozenset({"happened_at", "recorded_at"})
-# Amount and rate have 18 digits at most, so that this holds their product's whole part.
-CONVERTED = "DECIMAL(38,4)"
+# DuckDB multiplies two decimals of 18 digits in 18 digits; one of 38 makes the product exact.
+WIDE = "DECIMAL(38,4)"
+CONVERTED = known_type(Type.MONEY)
 
 
 def reads_money(node: Node) -> bool:
@@ -48,7 +50,8 @@ class RowSql(NodeSql):
 
     def _converted(self, column: Column) -> str:
         return (
-            f"(CASE WHEN {self._foreign()} THEN CAST(r.{column.name} * x.rate AS {CONVERTED}) "
+            f"(CASE WHEN {self._foreign()} "
+            f"THEN TRY_CAST(CAST(r.{column.name} AS {WIDE}) * x.rate AS {CONVERTED}) "
             f"ELSE CAST(r.{column.name} AS {CONVERTED}) END)"
         )
 

@@ -15,7 +15,7 @@ from itertools import accumulate
 from policies.evaluation.inputs import InputPlan
 from policies.evaluation.sql_expression import ExpressionSql, is_small
 from policies.language.metrics import MIN_CASES
-from policies.language.number_size import scale
+from policies.language.number_size import ADDED_DIGITS, MAX_DIGITS, scale
 from policies.language.tree import Rank, RankKind
 
 Number = Decimal | int
@@ -31,7 +31,7 @@ def threshold_sql(plan: InputPlan, rank: Rank) -> str:
     value = ExpressionSql(plan, {}).sql(rank.value)
     whole = rank.kind is RankKind.QUINTILE and is_small(rank.value)
     if not whole:
-        value = f"CAST({value} AS DECIMAL(38,{scale(rank.value)}))"  # sums need room
+        value = f"TRY_CAST({value} AS DECIMAL({_width(rank)},{scale(rank.value)}))"
     values = f"SELECT v FROM (SELECT {value} AS v FROM inputs) WHERE v IS NOT NULL"
     size, steps = 4, _WHOLE_STEPS if whole else _QUINTILE_STEPS
     if rank.kind is RankKind.ABC:
@@ -43,6 +43,11 @@ def threshold_sql(plan: InputPlan, rank: Rank) -> str:
         f"t AS (SELECT count(*) AS cases, count(*) >= {MIN_CASES} AND {_one_scale(plan, rank)} "
         f"AS usable FROM x), {steps} SELECT {columns} FROM (SELECT {breaks} FROM found), t"
     )
+
+
+def _width(rank: Rank) -> int:
+    """How many digits a ranked value may have: what is larger leaves no room for the sum."""
+    return MAX_DIGITS - (ADDED_DIGITS if rank.kind is RankKind.ABC else 0)
 
 
 # Rounded to a floating number, what was larger is never smaller: whole bins stand in order.
@@ -103,7 +108,8 @@ def thresholds_of(
     rank: Rank, values: Iterable[Number | None], currencies: Iterable[str | None] = ()
 ) -> tuple[Number | None, ...]:
     """The same from the customers' values in Python."""
-    counts = Counter(value for value in values if value is not None)
+    limit = Decimal(1).scaleb(_width(rank) - scale(rank.value))
+    counts = Counter(value for value in values if value is not None and abs(value) < limit)
     size = 4 if rank.kind is RankKind.QUINTILE else len(rank.shares)
     known = {currency for currency in currencies if currency is not None}
     if counts.total() < MIN_CASES or len(known) > 1:

@@ -7,7 +7,13 @@ from decimal import Decimal
 
 from sqlglot import exp
 
-from policies.language.number_size import DIVISION_SCALE, MAX_DIGITS, digits, scale
+from policies.language.number_size import (
+    COUNT_DIGITS,
+    DIVISION_SCALE,
+    MAX_DIGITS,
+    digits,
+    scale,
+)
 from policies.language.tree import (
     LEAVES,
     NUMERIC,
@@ -29,8 +35,6 @@ from policies.language.vocabulary import ATTRIBUTES, TABLES, Type
 from policies.suggestion import nearest
 
 ABC_CLASSES = ("A", "B", "C")
-# As many as a metric is taken to have: `number_size.digits`.
-MAX_ELSE_DIGITS = 10
 MAX_CASES = 1_000_000
 
 _ARTICLES = {
@@ -236,6 +240,7 @@ def _division_type(left: Node, right: Node) -> Type:
     if max(scale(left), scale(right)) > DIVISION_SCALE:
         raise Refusal("too many decimals for a division", "divide before you multiply")
     _check_size(digits(left) + scale(right), DIVISION_SCALE + scale(left))
+    _check_size(digits(right) + scale(right), scale(right))
     is_amount = left.type is Type.MONEY and right.type is not Type.MONEY
     return Type.MONEY if is_amount else Type.NUMBER
 
@@ -295,7 +300,7 @@ def check_otherwise(node: Node) -> Constant:
     value = node.value if isinstance(node, Constant) else None
     if not isinstance(node, Constant) or type(value) not in {int, Decimal}:
         raise Refusal("a constant number stands after else:", "for example else: 0")
-    if scale(node) > DIVISION_SCALE or digits(node) > MAX_ELSE_DIGITS:
+    if scale(node) > DIVISION_SCALE or digits(node) > COUNT_DIGITS:
         raise Refusal("the number after else: is too long", "at most 10 digits before the point")
     return node
 

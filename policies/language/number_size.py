@@ -11,6 +11,10 @@ DIVISION_SCALE = 6
 MAX_DIGITS = 38
 # Before the point: of amounts, and of what a field of the CRM may hold to be read as a number.
 FIELD_DIGITS = 16
+# Before the point of counts, days and points.
+COUNT_DIGITS = 10
+# Room for the sum over all customers, ten thousand million at most, and for its percents.
+ADDED_DIGITS = 12
 
 
 def scale(node: Node) -> int:
@@ -41,7 +45,7 @@ def _outcomes(node: Case) -> tuple[Node, ...]:
 def digits(node: Node) -> int:
     """How many digits before the point a number of this node can have, at most.
 
-    A leaf is taken to stay below 10^10 (counts and days) or 10^16 (money).
+    A leaf stays below 10^10 (counts and days) or 10^16 (money): what is larger is not known.
     """
     if isinstance(node, Constant) and isinstance(node.value, int | Decimal):
         return len(str(abs(int(node.value))))
@@ -54,7 +58,23 @@ def digits(node: Node) -> int:
         return max(digits(node.part), otherwise)
     if isinstance(node, Arithmetic):
         return _arithmetic_digits(node)
-    return FIELD_DIGITS if node.type is Type.MONEY or isinstance(node, CustomField) else 10
+    return FIELD_DIGITS if isinstance(node, CustomField) else most_digits(node.type)
+
+
+def most_digits(kind: Type) -> int:
+    """How many digits before the point a metric or the column of a row can have."""
+    return FIELD_DIGITS if kind is Type.MONEY else COUNT_DIGITS
+
+
+def is_known(value: Decimal | int, kind: Type) -> bool:
+    """Is the value of a metric or a column small enough to reckon with?"""
+    return abs(value) < Decimal(10).scaleb(most_digits(kind) - 1)
+
+
+def known_type(kind: Type) -> str:
+    """The decimal type in SQL that holds just these values."""
+    places = _LEAF_SCALES.get(kind, 0)
+    return f"DECIMAL({most_digits(kind) + places},{places})"
 
 
 def _arithmetic_digits(node: Arithmetic) -> int:

@@ -339,6 +339,14 @@ def classes(world: World, condition: str) -> list[bool | None]:
     return [None if stage is None else bool(stage) for stage in stages]
 
 
+def test_the_values_of_all_customers_can_be_added_up_whatever_their_size() -> None:
+    world = population(["99999999999999.9999"] * 6 + ["1"])
+    wide = "abc(orders_amount() * rate(won_deals, open_deals, else: 9999999999) * 1.0) = 'A'"
+    assert classes(world, wide) == [None] * 7  # too large to be added up, and so not ranked
+    small = population(["50", "30", "15", "4", "1", None])
+    assert classes(small, "abc(orders_amount() * 1.000001) = 'A'")[0] is True
+
+
 def test_abc_cuts_at_80_and_95_percent_of_the_value_and_keeps_ties_together() -> None:
     world = population(["50", "30", "15", "4", "1", None])
     assert classes(world, "abc(orders_amount()) = 'A'") == [True, True, False, False, False, False]

@@ -125,6 +125,12 @@ def test_the_language_reads(text: str) -> None:
             0,
             "more than 38 digits",
         ),
+        (
+            "1 / (orders_amount() * 99999999999999.9999) > 1",
+            0,
+            "too many decimals for a division",
+        ),
+        ("1 / (open_deals * won_deals * 999999999999.999999) > 1", 0, "more than 38 digits"),
         ("region + 1 > 2", 0, "region is no number"),
         ("created_at + 1 > 2", 0, "use days_since"),
         ("-region > 2", 1, "region is no number"),

@@ -35,6 +35,7 @@ from policies.language.tree import (
 from policies.language.vocabulary import Type
 from policies.model import Protection
 from policies.moment import AsOf, SourceState
+from policies.money import ExchangeRate
 from policies.policy import parse_policy
 from tests.policies.metric_world import CALENDAR, MONEY, SCOPE, Comparison, policy_of, tree_of
 from tests.policies.policy_world import (
@@ -283,6 +284,30 @@ def test_amounts_are_converted_at_the_rate_of_their_day() -> None:
     world.add("orders", 5, amount=1, currency="XXX")
     assert world("orders_amount(9) = 0") is None
     assert World({"money": replace(MONEY, rates=())}).add("orders", amount=3)("orders_amount() = 3")
+
+
+@pytest.mark.parametrize("amount", ["150000", "1300000", "99999999999999.9999"])
+def test_an_amount_of_any_size_is_converted(amount: str) -> None:
+    world = World({"money": MONEY}).add("orders", amount=Decimal(amount), currency="EUR")
+    exact = MONEY.converted(Decimal(amount), "EUR", AS_OF.day)
+    assert world(f"orders_amount() = {exact}") is True
+    assert world(f"orders_count(amount = {exact}) = 1") is True
+
+
+def test_what_is_too_large_to_be_an_amount_or_a_count_is_not_known() -> None:
+    wild = replace(MONEY, rates=(ExchangeRate("EUR", date(2020, 1, 1), Decimal(9999999999)),))
+    world = World({"money": wild}).add("orders", amount=Decimal(99999999999999), currency="EUR")
+    assert world("orders_amount() > 0") is None
+    assert world("orders_count(amount > 0) > 0") is None
+    assert world("orders_count() = 1") is True
+    many = World()
+    for _ in range(101):
+        many.add("orders", amount=Decimal("99999999999999.9999"), currency="CNY")
+    assert many("orders_amount() > 0") is None
+    assert many("orders_amount() * 9999999999 / 3 > 0") is None
+    points = World().add("surveys", score=9_999_999_999)
+    assert points("survey_points() = 9999999999") is True
+    assert points.add("surveys", score=1)("survey_points() > 0") is None
 
 
 def test_rows_of_the_whole_group_count_where_the_policy_says_so() -> None:
