@@ -59,15 +59,17 @@ class Money:
     base: str
     rates: tuple[ExchangeRate, ...] = ()
 
-    def rate(self, currency: str | None, day: date) -> Decimal | None:
+    def rate(self, currency: str | None, day: date | None) -> Decimal | None:
         """The last rate on or before the day; a blank currency is the base; None: not known."""
         if not currency or currency == self.base:
             return Decimal(1)
+        if day is None:
+            return None
         rates = self._by_currency.get(currency, ())
         place = bisect_right(rates, day, key=lambda item: item.since)
         return rates[place - 1].rate if place else None
 
-    def converted(self, amount: Decimal, currency: str | None, day: date) -> Decimal | None:
+    def converted(self, amount: Decimal, currency: str | None, day: date | None) -> Decimal | None:
         """The amount in the base currency, to four decimals, half away from zero; None: not known,
         or too large to be an amount."""
         rate = self.rate(currency, day)

@@ -220,7 +220,8 @@ def _is_subset(part: Node, whole: Node) -> bool:
         return False
     one, other = METRICS[part.name], METRICS[whole.name]
     return (
-        one.fact == other.fact
+        one.aggregate is other.aggregate is Aggregate.COUNT
+        and one.fact == other.fact
         and part.days == whole.days
         and one.window == other.window
         and part.after == whole.after

@@ -58,7 +58,8 @@ class FactSql:
             if item.metric and item.metric.fact == fact and item.available
             if item.asked is not None
         ]
-        conditions = [leaf.rows for _, leaf, _ in self._items]
+        # what is true of all dated rows that count leaves the undated ones for a certain count
+        conditions = [None if leaf.certain else leaf.rows for _, leaf, _ in self._items]
         conditions += [leaf.after for _, leaf, _ in self._items if leaf.after is not None]
         self._common = common_conjuncts(conditions)
         self._start = self._first_start()

@@ -53,7 +53,7 @@ class RowWriter(FunctionWriter):
     def _in_base(self, row: Row, amount: Decimal | None) -> Decimal | None:
         if amount is None or self._money is None:
             return None
-        day = self._as_of.local_day(row["happened_at"])
+        day = self._local_day(row["happened_at"])
         return self._money.converted(Decimal(amount), row.get("currency"), day)
 
     def leaf(self, node: Node) -> str:

@@ -109,7 +109,7 @@ def thresholds_of(
 ) -> tuple[Number | None, ...]:
     """The same from the customers' values in Python."""
     limit = Decimal(1).scaleb(_width(rank) - scale(rank.value))
-    counts = Counter(value for value in values if value is not None and abs(value) < limit)
+    counts = Counter(value for value in values if value is not None and -limit < value < limit)
     size = 4 if rank.kind is RankKind.QUINTILE else len(rank.shares)
     known = {currency for currency in currencies if currency is not None}
     if counts.total() < MIN_CASES or len(known) > 1:

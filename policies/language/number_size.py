@@ -68,7 +68,8 @@ def most_digits(kind: Type) -> int:
 
 def is_known(value: Decimal | int, kind: Type) -> bool:
     """Is the value of a metric or a column small enough to reckon with?"""
-    return abs(value) < Decimal(10).scaleb(most_digits(kind) - 1)
+    limit: int = 10 ** most_digits(kind)
+    return -limit < value < limit
 
 
 def known_type(kind: Type) -> str:

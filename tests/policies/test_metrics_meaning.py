@@ -37,9 +37,17 @@ from policies.model import Protection
 from policies.moment import AsOf, SourceState
 from policies.money import ExchangeRate
 from policies.policy import parse_policy
-from tests.policies.metric_world import CALENDAR, MONEY, SCOPE, Comparison, policy_of, tree_of
+from tests.policies.metric_world import (
+    CALENDAR,
+    MONEY,
+    SCOPE,
+    Comparison,
+    policy_of,
+    tree_of,
+)
 from tests.policies.policy_world import (
     ALL_COMPLETE,
+    Outcome,
     add_customer,
     duckdb_outcomes,
     insert,
@@ -444,6 +452,44 @@ def test_numbers_of_an_if_have_one_scale() -> None:
     assert world("if(status = 'x', 1, 0.5) = 0.5") is True
     assert world("if(status = 'y', orders_count(), 0.5) = 0") is True
     assert world("if(phone = 'x', 1, 2) < 3") is None
+
+
+def test_an_amount_without_a_day_has_no_rate() -> None:
+    text = """
+policy: 2
+name: p
+money: {base: CNY, rates: [{date: 2020-01-01, currency: EUR, rate: 7}]}
+rules:
+  - {void: v, reason: no_intent, when: open_deals > 5, mark: {tag: v}}
+  - {task: t, when: orders_amount() > 3 OR orders_count(amount > 3) > 0, mark: {tag: t}}
+"""
+    world = World()
+    for currency in ("CNY", "EUR", None):
+        world.add("orders", happened_at=None, amount=5, currency=currency)
+    found = both_outcomes(world, text)["A:1"]
+    assert (found.stages, found.holds[0]) == ((0, None), True)
+
+
+def both_outcomes(world: World, text: str) -> dict[str, Outcome]:
+    policy = parse_policy(text)
+    by_sql, _ = duckdb_outcomes(world.connection, policy, AS_OF, ALL_COMPLETE)
+    by_python, _ = python_outcomes(world.connection, policy, AS_OF, ALL_COMPLETE)
+    assert by_sql == by_python
+    return by_sql
+
+
+def test_an_event_without_a_day_protects_only_if_it_is_one_that_protects() -> None:
+    text = "policy: 2\nname: p\nrules:\n- {cleanout: c, when: open_deals > 5, mark: {tag: x}}\n"
+    world = World()
+    for key, values in (("A:2", {"settled_at": ago(9)}), ("A:3", {"settled_at": None})):
+        add_customer(world.connection, key, first_seen_on=AS_OF.day)
+        world.add("invoices", customer=key, happened_at=None, amount=5, **values)
+    found = both_outcomes(world, text)
+    assert {key: any(item.holds) for key, item in found.items()} == {
+        "A:1": False,
+        "A:2": False,
+        "A:3": True,
+    }
 
 
 def test_a_certain_protection_holds_only_where_it_is_known_to() -> None:

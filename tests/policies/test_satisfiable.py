@@ -132,6 +132,8 @@ def test_what_can_never_hold(text: str) -> None:
         "rate(orders_amount(), returns_amount()) > 1",
         "rate(orders_count(), data_age('orders')) > 1",
         "on_time_rate(365, else: 2) > 1",
+        "rate(order_interval_median, orders_count()) > 2",
+        "rate(activities_count(), activity_interval_median) > 2",
         "order_interval_median(else: 0) < 1",
         "csat(365) > 5",
         "last_nps < 0",
