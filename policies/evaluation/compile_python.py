@@ -152,7 +152,7 @@ def evaluate_customer(
 
 def _known_of(inputs: InputValues) -> tuple[object, ...]:
     gaps = inputs.gaps
-    return inputs.values, inputs.instants, gaps.history_known, gaps.unclear
+    return inputs.values, inputs.instants, gaps.history_known, gaps.unclear, gaps.mixed
 
 
 def _findings(plan: InputPlan) -> Callable[..., tuple[Any, ...]]:

@@ -114,25 +114,31 @@ class CompiledEvaluation:
         """Columns of `inputs` to fetch for a rule or a protection: what is not known of the
         customer, then the values."""
         unclear = (item.unclear_column for item in self._unclear(name))
+        mixed = (mix.column for mix in self.plan.mixes_of(name))
         values = (item.column for item in self.plan.evidence_inputs(name))
-        return ("h", *self._undated(name), *unclear, *values)
+        return ("h", *self._undated(name), *unclear, *mixed, *values)
 
     def read_evidence(self, name: str, values: Sequence[object]) -> tuple[EvidenceItem, ...]:
         """Evidence from the values of `evidence_columns(name)`."""
         undated, unclear = self._undated(name), self._unclear(name)
+        mixes = self.plan.mixes_of(name)
         first, second = 1 + len(undated), 1 + len(undated) + len(unclear)
+        third = second + len(mixes)
         flags = zip(undated, values[1:first], strict=True)
         doubts = zip(unclear, values[first:second], strict=True)
+        mixed = zip(mixes, values[second:third], strict=True)
         gaps = Gaps(
             history_known=bool(values[0]),
             undated=frozenset(column.removeprefix("u_") for column, flag in flags if flag),
             unclear=frozenset(item.place for item, doubt in doubts if doubt),
+            mixed=frozenset(mix.place for mix, differ in mixed if differ),
         )
-        return self.plan.evidence(name, values[second:], gaps)
+        return self.plan.evidence(name, values[third:], gaps)
 
     def evidence_reader(self, name: str) -> EvidenceReader:
         """`read_evidence` for many customers."""
-        return EvidenceReader(self, name, 1 + len(self._undated(name)) + len(self._unclear(name)))
+        flags = len(self.evidence_columns(name)) - len(self.plan.evidence_inputs(name))
+        return EvidenceReader(self, name, flags)
 
     @cached_property
     def all_evidence_columns(self) -> tuple[str, ...]:

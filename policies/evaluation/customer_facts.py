@@ -123,8 +123,15 @@ class _Reading:
         self._unclear: set[int] = set()
 
     def result(self) -> InputValues:
-        gaps = Gaps(self._history, self._undated, frozenset(self._unclear))
+        gaps = Gaps(self._history, self._undated, frozenset(self._unclear), self._mixed())
         return InputValues(tuple(self._values), self._instants, self._currencies, gaps)
+
+    def _mixed(self) -> frozenset[int]:
+        currencies = {
+            mix.place: {self._currencies[item.place] for item in items} - {None}
+            for mix, items in self._plan.mixed.items()
+        }
+        return frozenset(place for place, found in currencies.items() if len(found) > 1)
 
     def add_metric(self, item: Input, rows: FactRows, seen: Sequence[Seen]) -> None:
         answer = rows.answer(item, seen)

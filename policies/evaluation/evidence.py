@@ -43,11 +43,13 @@ class EvidenceItem(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Gaps:
     """What is not known of one customer: the past of what the CRM forgets, unless
     `history_known`; every metric of the facts tables in `undated`, where an event of the customer
-    stands whose moment could not be read; and the inputs whose places are in `unclear`."""
+    stands whose moment could not be read; the inputs whose places are in `unclear`; and whether
+    amounts can be put together, of those whose places are in `mixed`."""
 
     history_known: bool
     undated: frozenset[str] = frozenset()
     unclear: frozenset[int] = frozenset()
+    mixed: frozenset[int] = frozenset()
 
 
 def missing_inputs(evidence: Iterable[EvidenceItem]) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from policies.evaluation.evidence import (
     input_of,
     scalar,
 )
+from policies.evaluation.mixed_money import Mix, mixes
 from policies.evaluation.row_plan import as_told, may_be_unknown
 from policies.language.metrics import METRICS, Aggregate, Metric
 from policies.language.rows import metric_value
@@ -129,6 +130,7 @@ class Condition:
 
     inputs: tuple[Input, ...]
     fallbacks: Mapping[Leaf, frozenset[Leaf]]
+    mixes: tuple[Mix, ...]
 
 
 class InputPlan:
@@ -142,11 +144,19 @@ class InputPlan:
         self.ranks = tuple(_unique_ranks(trees))
         self._instants = frozenset(_compared_moments(trees))
         self._workdays = frozenset(_counted_in_workdays(trees))
-        self._ranked = frozenset(input_leaves(self.ranks))
+        self.mixes = mixes(trees) if policy.money is None else {}
+        self._scaled = frozenset(input_leaves(self.ranks)).union(
+            *(item.leaves for item in self.mixes.values())
+        )
         self.inputs = tuple(
             self._input(place, leaf) for place, leaf in enumerate(input_leaves(trees))
         )
         self._by_leaf = {item.leaf: item for item in self.inputs}
+        # what is put together, with the amounts that can be computed at all
+        self.mixed = {
+            mix: tuple(item for item in self.inputs if item.leaf in mix.leaves and item.currency)
+            for mix in self.mixes.values()
+        }
 
     def of(self, leaf: Leaf) -> Input:
         """The input that a leaf reads."""
@@ -202,7 +212,7 @@ class InputPlan:
         asked = _asked(leaf, state.untold)
         doubtful = asked.rows is not None and may_be_unknown(asked.rows)
         doubtful = doubtful or metric.aggregate is Aggregate.LATEST
-        ranked = leaf in self._ranked and leaf.type is Type.MONEY and self.policy.money is None
+        scaled = leaf in self._scaled and leaf.type is Type.MONEY and self.policy.money is None
         return Input(
             place,
             leaf,
@@ -211,7 +221,7 @@ class InputPlan:
             history=grouped,
             instant=instant,
             workday=workday,
-            currency=available and ranked,
+            currency=available and scaled,
             may_be_unclear=available and exhaustive and metric.may_be_never and doubtful,
             start=self._start(leaf, metric, state),
             asked=asked,
@@ -276,11 +286,22 @@ class InputPlan:
 
     def _condition(self, conditions: tuple[Expression, ...]) -> Condition:
         trees = [condition.tree for condition in conditions]
-        return Condition(tuple(self.of(leaf) for leaf in input_leaves(trees)), fallbacks(trees))
+        inputs = tuple(self.of(leaf) for leaf in input_leaves(trees))
+        return Condition(inputs, fallbacks(trees), self._mixes_in(trees))
+
+    def _mixes_in(self, trees: Iterable[Node]) -> tuple[Mix, ...]:
+        if not self.mixes:
+            return ()
+        nodes = (self.mixes.get(node) for tree in trees for node in walk(tree))
+        return tuple(dict.fromkeys(mix for mix in nodes if mix is not None))
 
     def evidence_inputs(self, name: str) -> tuple[Input, ...]:
         """The inputs that a rule or a protection reads, in the order of its text."""
         return self._conditions[name].inputs
+
+    def mixes_of(self, name: str) -> tuple[Mix, ...]:
+        """What a rule or a protection puts together."""
+        return self._conditions[name].mixes
 
     def fallbacks_of(self, name: str) -> Mapping[Leaf, frozenset[Leaf]]:
         """Those of them that are only counted from when another never was, with those others."""
@@ -319,7 +340,14 @@ class InputPlan:
                 if leaf.leaf not in condition.fallbacks
                 or not never.isdisjoint(condition.fallbacks[leaf.leaf])
             ]
+        mixed = [mix.leaves for mix in condition.mixes if mix.place in gaps.mixed]
+        leaves_mixed = frozenset[Leaf]().union(*mixed)
+        items += [_no_currency(item) for item in condition.inputs if item.leaf in leaves_mixed]
         return tuple(items)
+
+
+def _no_currency(item: Input) -> EvidenceItem:
+    return EvidenceItem(f"currency({item.name})", Type.TEXT.value, None, MISSING)
 
 
 def _asked(leaf: MetricValue, untold: frozenset[str]) -> MetricValue:

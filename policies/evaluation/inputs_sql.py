@@ -102,6 +102,9 @@ class _Inputs:
             columns += fact.columns()
         for item in self._plan.inputs:
             columns += self._columns(item)
+        columns += [
+            f"{self._differ(*item)} AS {mix.column}" for mix, item in self._plan.mixed.items()
+        ]
         query = (
             f"SELECT {', '.join(columns)} FROM customers c {' '.join(joins)} WHERE {self._exists()}"
         )
@@ -136,6 +139,14 @@ class _Inputs:
             yield f"({known}{self._unclear(item)}) AS {item.unclear_column}"
         if item.currency and item.metric:
             yield f"{self._facts[item.metric.fact].currency(item)} AS {item.currency_column}"
+
+    def _differ(self, *items: Input) -> str:
+        """Are the amounts known to be in several currencies? One without rows is in none."""
+        found = [self._facts[item.metric.fact].currency(item) for item in items if item.metric]
+        if len(found) < 2:
+            return "FALSE"
+        listed = ", ".join(found)
+        return f"coalesce(least({listed}) <> greatest({listed}), FALSE)"
 
     def _raw(self, item: Input) -> str:
         leaf = item.leaf

@@ -288,9 +288,9 @@ class FunctionWriter(ABC):
 
 class ExpressionWriter(FunctionWriter):
     """Over the inputs: `i` values, `m` instants, `h` is the history known, `g` the places that
-    are unclear, `t` thresholds."""
+    are unclear, `d` those that are mixed, `t` thresholds."""
 
-    arguments = "i, m, h, g, t"
+    arguments = "i, m, h, g, d, t"
 
     def __init__(self, plan: InputPlan) -> None:
         super().__init__(plan.as_of)
@@ -301,6 +301,11 @@ class ExpressionWriter(FunctionWriter):
         return self.function(
             results, {"day": self._as_of.day, "now": self._as_of.utc, "workday": self._number}
         )
+
+    def _expression(self, node: Node) -> str:
+        text = super()._expression(node)
+        mix = self._plan.mixes.get(node) if self._plan.mixes else None
+        return text if mix is None else f"None if {mix.place} in d else ({text})"
 
     def _number(self, day: Any) -> int | None:
         if day is None:

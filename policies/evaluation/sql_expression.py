@@ -273,6 +273,11 @@ class ExpressionSql(NodeSql):
         self._thresholds = thresholds
         self._rank_names = {rank: f"t_{place}" for place, rank in enumerate(plan.ranks)}
 
+    def sql(self, node: Node) -> str:
+        found = super().sql(node)
+        mix = self._plan.mixes.get(node) if self._plan.mixes else None
+        return found if mix is None else f"(CASE WHEN NOT {mix.column} THEN {found} END)"
+
     def _input(self, node: Node) -> Input:
         assert isinstance(node, LEAVES)  # noqa: S101 - a condition on customers has no other
         return self._plan.of(node)

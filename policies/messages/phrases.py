@@ -18,6 +18,7 @@ Scalar = str | int | bool | None
 
 # The names that leaves of a condition have, `MetricValue.label` and its like.
 _METRIC = re.compile(r"(\w+)(?:\((?:(\d+)(?:, (?=.)|(?=\)$)))?(.*)\))?", re.DOTALL)
+_CURRENCY = re.compile(r"currency\((.*)\)", re.DOTALL)
 _QUOTED = re.compile(r"(has_tag|field|data_age)\('(.*)'\)", re.DOTALL)
 _TOKEN = re.compile(
     r"'(?:[^']|'')*'|\bis\s+not\s+null\b|\bis\s+null\b|\w+|\s+|<>|[<>]=?|.",
@@ -103,6 +104,9 @@ def input_label(language: str, name: str) -> str:
     quoted = _QUOTED.fullmatch(name)
     if quoted:
         return _quoted_label(language, quoted[1], quoted[2])
+    mixed = _CURRENCY.fullmatch(name)
+    if mixed:
+        return message(language, "fact.currency", label=input_label(language, mixed[1]))
     call = _METRIC.fullmatch(name)
     if not call or call[1] not in METRICS:
         return name

@@ -250,7 +250,9 @@ class PythonRun:
         for key, item in known.items():
             with localcontext(Context(prec=100)):
                 gaps = item.gaps
-                own = values(item.values, item.instants, gaps.history_known, gaps.unclear, breaks)
+                own = values(
+                    item.values, item.instants, gaps.history_known, gaps.unclear, gaps.mixed, breaks
+                )
             _, holds = evaluation.findings(item, self.thresholds)
             undated = [fact in gaps.undated for fact in plan.facts]
             read = (value for place in plan.inputs for value in _read(item, place))
@@ -450,6 +452,10 @@ CUSTOMER_TEXTS = (
     "days_since(field('Signed'))",
     "never(field('Signed'))",
     "days_until(field('Renewal'))",
+    "orders_amount(400) + deals_amount()",
+    "rate(returns_amount(), orders_amount(), min_n: 1)",
+    "greatest(receivable_open, quotes_amount(), 5) - orders_amount(90) * 2",
+    "if(orders_amount() > returns_amount(), contracts_amount(), invoices_amount()) / 3",
     "data_age('orders')",
     "data_age('deals')",
     "workdays_since(created_at)",

@@ -43,6 +43,8 @@ PLAIN = (
     "returns_count(400, days_since(happened_at) > 20) < 1",
     "on_time_rate(min_n: 1) < 0.6",
     "receivable_open > 200",
+    "receivable_open - returns_amount(400) > orders_amount(400) * 2",
+    "greatest(orders_amount(), receivable_open, 90) <= deals_amount()",
     "last_csat(else: 3) >= 4",
     "csat(400, min_n: 1) > 4",
     "order_interval_median(else: 30) > 20",
@@ -104,11 +106,13 @@ def policy_parts(
             "third": "activities_count() > $many",
         },
         "calendar": {"holidays": "CN"},
-        "money": {"base": "CNY", "rates": [{"currency": "EUR", "date": "2020-01-01", "rate": 7}]},
         "protect": [
             draw(protections(f"shield {place}", leaves)) for place in range(draw(st.integers(0, 2)))
         ],
     }
+    if draw(st.booleans()):
+        rates = [{"currency": "EUR", "date": "2020-01-01", "rate": 7}]
+        parts["money"] = {"base": "CNY", "rates": rates}
     if draw(st.booleans()):
         parts["group"] = ["orders", "complaints"]
     own = draw(st.lists(st.sampled_from(kinds), min_size=2, max_size=6))

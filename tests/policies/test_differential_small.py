@@ -27,7 +27,9 @@ MOMENTS = st.sampled_from(["last_order_at", "last_activity_at", "created_at", "o
 NUMBERS = st.sampled_from(
     ["orders_count()", "open_deals", "won_deals", "activities_count(1)", "days_since(owned_since)"]
 )
-AMOUNTS = st.sampled_from(["orders_amount()", "orders_amount(1)", "returns_amount()"])
+AMOUNTS = st.sampled_from(
+    ["orders_amount()", "orders_amount(1)", "returns_amount()", "deals_amount()"]
+)
 
 
 def _leaf() -> st.SearchStrategy[str]:
@@ -42,6 +44,19 @@ def _leaf() -> st.SearchStrategy[str]:
         st.builds("{} / {} {} 1.5".format, AMOUNTS, NUMBERS, compared),
         st.builds("{} - {} * 2 {} 0.5".format, AMOUNTS, AMOUNTS, compared),
         st.builds("least({}, {}) {} 1".format, NUMBERS, NUMBERS, compared),
+        st.builds("{} + {} {} {}".format, AMOUNTS, AMOUNTS, compared, AMOUNTS),
+        st.builds("greatest({}, {}, 2) {} 1".format, AMOUNTS, AMOUNTS, compared),
+        st.builds("rate({}, {}, min_n: 1, else: 2) {} 1".format, AMOUNTS, AMOUNTS, compared),
+        st.builds(
+            "if({} > {}, {} * 2, {}) {} {}".format,
+            AMOUNTS,
+            AMOUNTS,
+            AMOUNTS,
+            AMOUNTS,
+            compared,
+            AMOUNTS,
+        ),
+        st.builds("quintile({} + {}) {} 3".format, AMOUNTS, AMOUNTS, compared),
         st.builds("quintile({}) {} 3".format, st.one_of(AMOUNTS, NUMBERS), compared),
         st.builds("abc({}) = 'A'".format, AMOUNTS),
     )

@@ -17,6 +17,7 @@ from policies.evaluation.python_expression import ExpressionWriter, divide
 from policies.evaluation.sql_expression import ExpressionSql
 from policies.evaluation.sql_text import literal
 from policies.language.tree import Node
+from policies.messages import evidence_phrase
 from policies.moment import AsOf, SourceState
 from policies.policy import parse_policy
 from tests.policies.policy_world import (
@@ -209,6 +210,77 @@ def test_money_is_exact_and_unknown_when_it_cannot_be_added() -> None:
     assert world("orders_amount() = 1.3") is None
     world.add("orders", amount=None, currency="CNY")
     assert world("orders_amount(30) > 0") is None
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "orders_amount(365) + deals_amount(365) > 1",
+        "orders_amount(365) - deals_amount(365) * 2 < 1000",
+        "orders_amount(365) > deals_amount(365)",
+        "orders_amount(365) BETWEEN deals_amount() AND 1000",
+        "greatest(orders_amount(365), deals_amount(365)) > 1",
+        "least(orders_amount(365), returns_amount(365), deals_amount(365)) < 1",
+        "deals_amount(365) / orders_amount(365) > 0.1",
+        "rate(deals_amount(365), orders_amount(365), min_n: 1) > 0.1",
+        "if(orders_amount() > deals_amount(), 1, 2) > 0",
+        "if(orders_count() > 0, orders_amount(), 0) > deals_amount()",
+    ],
+)
+def test_amounts_in_two_currencies_are_not_put_together(condition: str) -> None:
+    world = World().add("orders", amount=200, currency="CNY")
+    world.add("deals", amount=100, currency="CNY").add("returns", amount=1, currency="CNY")
+    assert world(condition) is not None
+    world.add("deals", happened_at=MIDNIGHT - timedelta(days=500), amount=1, currency="CNY")
+    assert world(condition) is not None
+    for currency in (None, "", "USD"):
+        world = World().add("orders", amount=200, currency="CNY")
+        world.add("deals", amount=100, currency=currency)
+        assert world(condition) is None
+        assert world(f"({condition}) OR orders_count() = 1") is True
+    world.sources["deals"] = NOT_PULLED
+    assert world(condition) is None
+
+
+def test_amounts_that_nothing_puts_together_may_be_in_two_currencies() -> None:
+    world = World().add("orders", amount=200, currency="CNY")
+    world.add("deals", amount=100, currency="USD")
+    assert world("orders_amount() >= 200 AND deals_amount() >= 100") is True
+    assert world("if(orders_count() > 1, orders_amount(), deals_amount()) < 150") is True
+    assert world("orders_amount() / orders_count() > 150 OR deals_amount() > 1000") is True
+    assert world("orders_amount() + returns_amount() = 200") is True
+    assert world("orders_amount(30) + orders_amount(365) = 400") is True
+    assert world("orders_amount() * 2 > 300") is True
+
+
+def test_evidence_says_of_which_amounts_the_currencies_differ() -> None:
+    world = World().add("orders", amount=200, currency="CNY")
+    world.add("deals", amount=100, currency="USD")
+    evidence = world.evidence("orders_amount(365) > deals_amount(365) AND returns_amount() = 0")
+    assert [(item.name, item.value, item.state) for item in evidence] == [
+        ("orders_amount(365)", "200", "known"),
+        ("deals_amount(365)", "100", "known"),
+        ("returns_amount()", "0", "known"),
+        ("currency(orders_amount(365))", None, "missing"),
+        ("currency(deals_amount(365))", None, "missing"),
+    ]
+    assert missing_inputs(evidence) == (
+        "currency(orders_amount(365))",
+        "currency(deals_amount(365))",
+    )
+    said = evidence_phrase("en", evidence[3])
+    assert said == "amount of orders in 365 days (currencies differ): not enough data"
+
+
+def test_no_column_asks_for_currencies_where_amounts_stand_alone() -> None:
+    money = "money: {base: CNY}\n"
+    both = policy_of("orders_amount() > deals_amount()")
+    for text in (policy_of("orders_amount() > 1 OR deals_amount() > 1"), money + both):
+        compiled = compile_evaluation(parse_policy(text), AS_OF, ALL_COMPLETE)
+        assert not any("d_0" in statement for statement in compiled.inputs_statements)
+        assert compiled.plan.mixes == {}
+    plan = compile_evaluation(parse_policy(both), AS_OF, ALL_COMPLETE).plan
+    assert len(plan.mixed) == 1
 
 
 def test_large_products_stay_exact() -> None:

@@ -202,7 +202,7 @@ def test_a_small_policy_says_what_it_does_not_have() -> None:
         "Nothing is marked.",
         "This policy has no thresholds to choose.",
         "This policy has no calendar of workdays.",
-        "Amounts in different currencies are not added up",
+        "Amounts in different currencies are neither added up nor compared",
         "This policy sets no limits of its own.",
     ):
         assert fragment in page
