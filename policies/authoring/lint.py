@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from policies.authoring import lint_meaning
+from policies.authoring import lint_meaning, lint_ratios
 from policies.authoring.places import Places, parameters_in, word_pattern
 from policies.authoring.satisfiable import can_hold
 from policies.authoring.signature import Signature, differences, thresholds
 from policies.authoring.written import name_in
+from policies.condition import Expression
 from policies.errors import Problem
 from policies.language.metrics import METRICS
 from policies.language.syntax import names_in
@@ -17,12 +18,14 @@ from policies.language.tree import (
     AnyOf,
     Attribute,
     DaysSince,
+    Leaf,
     MetricValue,
     Node,
     Not,
     leaves,
     walk,
 )
+from policies.messages import message
 from policies.model import EXITS, Policy, Rule
 from policies.moment import SourceState
 
@@ -47,13 +50,14 @@ def lint(
     found = [
         *lint_meaning.conditions(policy, places),
         *lint_meaning.habits(policy, places),
+        *lint_ratios.ratios(policy, places),
         *_overlaps(policy, places),
         *_idle_protections(policy, places),
         *_unused(places),
         *_new_customers(policy, places),
         *_unsigned(policy, places, signed),
         *_untested(policy, places, frozenset(untested)),
-        *_not_pulled(policy, places, sources),
+        *([] if sources is None else _not_pulled(policy, places, sources)),
     ]
     return tuple(sorted(dict.fromkeys(found)))
 
@@ -195,14 +199,33 @@ def _untested(policy: Policy, places: Places, names: frozenset[str]) -> Iterator
 
 
 def _not_pulled(
-    policy: Policy, places: Places, sources: Mapping[str, SourceState] | None
+    policy: Policy, places: Places, sources: Mapping[str, SourceState]
 ) -> Iterator[Problem]:
-    """A rule that reads what nobody pulls is undecided for everybody who depends on it."""
-    for rule in policy.rules if sources is not None else ():
-        read = [(when, leaf) for when in rule.conditions for leaf in leaves(when.tree)]
-        for expression, leaf in read:
-            fact = METRICS[leaf.name].fact if isinstance(leaf, MetricValue) else None
-            if fact and not (sources or {}).get(fact, _NOT_PULLED).complete:
-                position = places.word(expression, word_pattern(name_in(leaf)))
+    """What nobody pulls leaves undecided whoever depends on it: a rule does nothing, an author's
+    protection holds everybody back, one of the product nobody."""
+    for rule in policy.rules:
+        for when in rule.conditions:
+            for leaf, fact in _unread(when, sources):
+                position = places.word(when, word_pattern(name_in(leaf)))
                 values = {"rule": rule.id, "fact": name_in(leaf), "table": fact}
                 yield places.found(position, "not_pulled", **values)
+    idle: dict[str, str] = {}
+    for shield in policy.protections:
+        for leaf, fact in _unread(shield.when, sources):
+            if shield.built_in:
+                idle[message(places.language, shield.label_key)] = fact
+                continue
+            position = places.word(shield.when, word_pattern(name_in(leaf)))
+            values = {"name": shield.id, "fact": name_in(leaf), "table": fact}
+            yield places.found(position, "shield_not_pulled", **values)
+    if idle:
+        tables = ", ".join(dict.fromkeys(idle.values()))
+        yield places.found(places.top, "guards_idle", names=places.listed(idle), tables=tables)
+
+
+def _unread(when: Expression, sources: Mapping[str, SourceState]) -> Iterator[tuple[Leaf, str]]:
+    """The facts of a condition whose tables were not pulled, each with its table."""
+    for leaf in leaves(when.tree):
+        fact = METRICS[leaf.name].fact if isinstance(leaf, MetricValue) else None
+        if fact and not sources.get(fact, _NOT_PULLED).complete:
+            yield leaf, fact

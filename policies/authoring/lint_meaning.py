@@ -10,23 +10,24 @@ from policies.authoring.written import name_in, written
 from policies.condition import Expression
 from policies.errors import Problem
 from policies.evaluation.row_plan import conjuncts
-from policies.language.metrics import METRICS, MIN_CASES
+from policies.language.metrics import METRICS
 from policies.language.tree import (
     AllOf,
     AnyOf,
-    Case,
+    Attribute,
     Compare,
     Constant,
+    DaysSince,
     MetricValue,
     Node,
     Not,
-    Rate,
     RowColumn,
+    WorkdaysSince,
     children,
     leaves,
     walk,
 )
-from policies.model import Policy, Rule
+from policies.model import EXITS, Policy, Rule
 
 
 def conditions(policy: Policy, places: Places) -> Iterator[Problem]:
@@ -131,10 +132,9 @@ def habits(policy: Policy, places: Places) -> Iterator[Problem]:
             for metric in (item for item in leaves(when.tree) if isinstance(item, MetricValue)):
                 yield from _habit(rule, when, metric, places)
                 yield from _no_rows(when, metric, places)
-            yield from _few_cases(when, places)
-    for protection in policy.protections:
-        if not protection.built_in:
-            yield from _few_cases(protection.when, places)
+            if rule.kind == "pool":
+                yield from _no_restart(when, places)
+    yield from _no_days_off(policy, places)
 
 
 def _no_rows(when: Expression, metric: MetricValue, places: Places) -> Iterator[Problem]:
@@ -146,21 +146,32 @@ def _no_rows(when: Expression, metric: MetricValue, places: Places) -> Iterator[
 _WRONG_CLOCK = {
     ("pool", "last_activity_at"): ("pool_clock", "last_followup_at"),
     ("pool", "activities_count"): ("pool_clock", "followups_count"),
+    ("void", "last_activity_at"): ("void_activity", "last_response_at"),
     ("void", "last_followup_at"): ("void_clock", "last_response_at"),
 }
+# What tells that the customer was asked and did not answer.
+_ANSWERS = frozenset({"last_response_at", "attempts_unanswered", "reply_count"})
 
 
 def _habit(rule: Rule, when: Expression, metric: MetricValue, places: Places) -> Iterator[Problem]:
-    key, better = _WRONG_CLOCK.get((rule.kind, metric.name), (_wrong_axis(rule, metric), ""))
-    if key:
+    key, better = _WRONG_CLOCK.get((rule.kind, metric.name), ("", ""))
+    key = key or _wrong_axis(rule, when, metric)
+    if key and not (key == "void_activity" and _asks_answers(when)):
         position = places.word(when, word_pattern(metric.name))
         yield places.found(position, key, metric=better or metric.name)
 
 
-def _wrong_axis(rule: Rule, metric: MetricValue) -> str:
+def _asks_answers(when: Expression) -> bool:
+    found = (item.name for item in leaves(when.tree) if isinstance(item, MetricValue))
+    return not _ANSWERS.isdisjoint(found)
+
+
+def _wrong_axis(rule: Rule, when: Expression, metric: MetricValue) -> str:
     """The customer's conduct and our own faults ask for opposite treatment; empty if none."""
     fact = METRICS[metric.name].fact
-    if rule.kind == "defect" and rule.axis == "conduct":
+    if rule.kind == "cleanout" or (rule.kind == "defect" and rule.axis == "conduct"):
+        if metric in _at_most(when.tree):
+            return ""
         if _blames(metric.rows, "ours"):
             return "our_fault"
         faults = fact in {"returns", "complaints"} and not _asks_fault(metric.rows)
@@ -169,6 +180,16 @@ def _wrong_axis(rule: Rule, metric: MetricValue) -> str:
     if rule.kind == "defect" and rule.axis == "service" and fact == "invoices":
         return "payments"
     return ""
+
+
+def _at_most(tree: Node) -> frozenset[Node]:
+    """Numbers that spare a customer the more they are: there may be none, or few."""
+    return frozenset(
+        node.left
+        for node in walk(tree)
+        if isinstance(node, Compare)
+        and (node.operator in {"<", "<="} or (node.operator, node.right) == ("=", Constant(0)))
+    )
 
 
 def _blames(rows: Node | None, side: str) -> bool:
@@ -187,16 +208,26 @@ def _asks_fault(rows: Node | None) -> bool:
     return any(isinstance(node, RowColumn) and node.name == "fault" for node in nodes)
 
 
-def _few_cases(when: Expression, places: Places) -> Iterator[Problem]:
-    for node in _own_nodes(when.tree):
-        if isinstance(node, Rate) and node.min_n < MIN_CASES and "min_n" in when.text:
-            position = places.word(when, r"\bmin_n\b")
-            yield places.found(position, "few_cases", count=node.min_n, least=MIN_CASES)
+def _no_restart(when: Expression, places: Places) -> Iterator[Problem]:
+    """Who has just been given a customer has not followed up yet; the last follow-up is somebody
+    else's."""
+    clocks = (node for node in walk(when.tree) if isinstance(node, DaysSince | WorkdaysSince))
+    moments = (node.moment for node in clocks if isinstance(node.moment, MetricValue))
+    name = "last_followup_at"
+    if any(moment.name == name for moment in moments) and not _asks_ownership(when.tree):
+        yield places.found(places.word(when, word_pattern(name)), "no_restart", metric=name)
 
 
-def _own_nodes(node: Node) -> Iterator[Node]:
-    """Without what stands in the bands of a tier that the condition only asks for."""
-    yield node
-    if not isinstance(node, Case):
-        for child in children(node):
-            yield from _own_nodes(child)
+def _asks_ownership(node: Node) -> bool:
+    """What stands behind `else:` counts only for those who were never followed up."""
+    if isinstance(node, DaysSince | WorkdaysSince):
+        return _asks_ownership(node.moment)
+    return node == Attribute("owned_since") or any(map(_asks_ownership, children(node)))
+
+
+def _no_days_off(policy: Policy, places: Places) -> Iterator[Problem]:
+    """Rules that end a relation rest on days off, where these are known."""
+    exits = [rule.id for rule in policy.rules if rule.kind in EXITS]
+    if exits and policy.calendar is None:
+        names = places.listed(places.say("rule", rule=name) for name in exits)
+        yield places.found(places.named(exits[0]), "no_days_off", rules=names)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from policies.condition import Expression
@@ -48,6 +48,9 @@ class Places:
 
     def say(self, key: str, **values: object) -> str:
         return message(self.language, f"lint.{key}", **values)
+
+    def listed(self, names: Iterable[str]) -> str:
+        return message(self.language, "list.separator").join(names)
 
     @property
     def top(self) -> Position:

@@ -10,8 +10,13 @@ from policies.evaluation.facts_sql import GROUPS, FactSql, history_known
 from policies.evaluation.field_text import field_sql
 from policies.evaluation.inputs import Input, InputPlan
 from policies.evaluation.row_sql import RATES
-from policies.evaluation.sql_expression import input_type
-from policies.evaluation.sql_text import date_literal, literal, local_day, moment_literal
+from policies.evaluation.sql_text import (
+    date_literal,
+    input_type,
+    literal,
+    local_day,
+    moment_literal,
+)
 from policies.language.tree import Attribute, CustomField, DataAge, HasTag
 from policies.language.vocabulary import ATTRIBUTES, OWNER_ATTRIBUTES, STALE_ATTITUDE_DAYS, Type
 from policies.money import ExchangeRate

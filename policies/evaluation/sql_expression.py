@@ -12,7 +12,7 @@ from decimal import Decimal
 from enum import Enum
 
 from policies.evaluation.inputs import Input, InputPlan
-from policies.evaluation.sql_text import date_literal, literal, moment_literal
+from policies.evaluation.sql_text import date_literal, input_type, literal, moment_literal
 from policies.language.number_size import DIVISION_SCALE, digits, scale
 from policies.language.number_text import plain
 from policies.language.tree import (
@@ -41,7 +41,7 @@ from policies.language.tree import (
     WorkdaysSince,
     walk,
 )
-from policies.language.vocabulary import SQL_TYPES, Type
+from policies.language.vocabulary import Type
 from policies.moment import AsOf
 
 __all__ = ["ExpressionSql", "Kind", "NodeSql", "Thresholds", "is_small"]
@@ -143,7 +143,7 @@ class NodeSql(ABC):
     def _value(self, node: Node) -> str:
         value = self.leaf(node)
         if isinstance(node, MetricValue) and node.otherwise is not None:
-            kind = _INPUT_TYPES[node.type]
+            kind = input_type(node.type)
             otherwise = f"CAST({literal(node.otherwise.value)} AS {kind})"
             return _or_else(value, otherwise, self.settled(node))
         return value
@@ -341,15 +341,6 @@ class ExpressionSql(NodeSql):
             f"(CASE WHEN {value} IS NULL THEN NULL WHEN {value} >= {breaks[0]} THEN 'A' "
             f"WHEN {value} >= {breaks[1]} THEN 'B' ELSE 'C' END)"
         )
-
-
-# Sums are wider than the money that they are made of.
-_INPUT_TYPES = {**SQL_TYPES, Type.MONEY: "DECIMAL(38,4)"}
-
-
-def input_type(kind: Type) -> str:
-    """The type of a column of `inputs`."""
-    return _INPUT_TYPES[kind]
 
 
 _ABC = ("C", "B", "A")  # from the lowest

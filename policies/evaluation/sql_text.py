@@ -1,11 +1,20 @@
-"""Constants, moments and local days as text of DuckDB SQL."""
+"""Constants, types, moments and local days as text of DuckDB SQL."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
 
 from policies.language.number_text import Value, scalar_text
+from policies.language.vocabulary import SQL_TYPES, Type
 from policies.moment import AsOf
+
+# Sums are wider than the money that they are made of.
+_INPUT_TYPES = {**SQL_TYPES, Type.MONEY: "DECIMAL(38,4)"}
+
+
+def input_type(kind: Type) -> str:
+    """The type of a column of `inputs`."""
+    return _INPUT_TYPES[kind]
 
 
 def literal(value: Value) -> str:

@@ -18,12 +18,13 @@ from policies.policy import load_policy, parse_policy
 from tests.policies.policy_world import library_policy
 
 HEAD = "policy: 2\nname: p\n"
+CALENDAR = "calendar: {holidays: CN}\n"
 ALL = {"orders": SourceState(complete=True), "activities": SourceState(complete=True)}
 
 
 def findings(text: str) -> list[str]:
-    """Without the one about the sign-off."""
-    policy = parse_policy(HEAD + text)
+    """Without those about the sign-off and the calendar."""
+    policy = parse_policy(HEAD + text + CALENDAR)
     signed = sign(policy, "Wang", date(2026, 6, 1))
     return [_plain(problem) for problem in lint(policy, signed=signed)]
 
@@ -51,7 +52,8 @@ def test_the_library_has_no_findings_but_what_is_left_to_the_client(name: str) -
     else:
         text = "rules:\n  - {task: t, when: open_deals > 7, mark: {tag: t}}\n"
         policy = parse_policy(f"{HEAD}extends: library/{name}\n{text}")
-    assert lint(policy, signed=sign(policy, "Wang", date(2026, 6, 1))) == ()
+    found = lint(policy, signed=sign(policy, "Wang", date(2026, 6, 1)))
+    assert [item for item in found if "no calendar keeps" not in item.message] == []
 
 
 def test_a_condition_that_can_never_hold_names_the_parts_that_clash() -> None:
@@ -102,7 +104,7 @@ rules:
 def test_an_exit_that_is_contained_in_an_earlier_one() -> None:
     text = """\
 rules:
-  - {pool: p, when: days_since(last_followup_at) > 90 AND open_deals = 0, mark: {tag: p}}
+  - {pool: p, when: days_since(owned_since) > 90 AND open_deals = 0, mark: {tag: p}}
   - {void: v, reason: no_intent, when: open_deals = 0, mark: {tag: v}}
   - {cleanout: never, when: open_deals < 0, mark: {tag: c}}
   - {cleanout: other, when: open_deals > 3, mark: {tag: d}}
@@ -206,7 +208,7 @@ def test_numbers_that_nobody_signed() -> None:
 def test_an_unsigned_number_of_a_pool_is_found_there() -> None:
     policy = parse_policy(
         HEAD + "pools:\n  big: {when: open_deals > 7}\n  rest: {when: else}\n"
-        "rules:\n  - {pool: p, when: has_tag('x'), mark: {tag: t}}\n"
+        "rules:\n  - {pool: p, when: has_tag('x'), mark: {tag: t}}\n" + CALENDAR
     )
     signed = replace(sign(policy, "Wang", date(2026, 6, 1)), hash="x", thresholds={})
     assert [_plain(item).partition(" (")[0] for item in lint(policy, signed=signed)] == [
@@ -248,6 +250,12 @@ def test_facts_that_nobody_pulls() -> None:
     ("kind", "when", "expected"),
     [
         ("pool: p", "days_since(last_activity_at) > 30", "use last_followup_at"),
+        ("pool: p", "days_since(last_followup_at) > 30", "use days_since(greatest(last_f"),
+        ("pool: p", "days_since(last_followup_at, else: owned_since) > 30", "anew for a new owner"),
+        ("void: v, reason: lost_contact", "days_since(last_activity_at) > 30", "use last_response"),
+        ("cleanout: c", "returns_count(365, fault = 'ours') > 3", "use fault = 'theirs'"),
+        ("cleanout: c", "return_rate(365) > 0.2", "add the condition fault = 'theirs'"),
+        ("cleanout: c", "complaints_count(365) > 3", "add the condition fault = 'theirs'"),
         ("pool: p", "activities_count(30) = 0", "use followups_count"),
         (
             "void: v, reason: no_intent",
@@ -273,7 +281,17 @@ def test_facts_that_do_not_belong_here(kind: str, when: str, expected: str) -> N
 @pytest.mark.parametrize(
     ("kind", "when"),
     [
-        ("pool: p", "days_since(last_followup_at) > 30"),
+        ("pool: p", "days_since(greatest(last_followup_at, owned_since)) > 30"),
+        ("pool: p", "days_since(last_followup_at) > 30 AND days_since(owned_since) > 15"),
+        ("pool: p", "workdays_since(owned_since) > 30 AND days_since(last_order_at) > 90"),
+        ("task: t", "days_since(last_followup_at) > 30"),
+        (
+            "void: v, reason: lost_contact",
+            "days_since(last_activity_at) > 30 AND attempts_unanswered() > 2",
+        ),
+        ("cleanout: c", "returns_count(365, fault = 'theirs') > 3"),
+        ("cleanout: c", "invoices_overdue > 3 AND complaints_count(365) = 0"),
+        ("cleanout: c", "invoices_overdue > 3 AND returns_count(365, fault = 'ours') < 3"),
         ("defect: d, axis: conduct", "returns_count(365, fault = 'theirs') > 3"),
         ("defect: d, axis: conduct", "returns_count(365, fault <> 'ours') > 3"),
         ("defect: d, axis: conduct", "complaints_count(365, fault IN ('theirs')) > 3"),
@@ -287,6 +305,103 @@ def test_facts_that_do_not_belong_here(kind: str, when: str, expected: str) -> N
 )
 def test_facts_that_do_belong_here(kind: str, when: str) -> None:
     assert void(when, kind) == []
+
+
+RATIO = "returns_count(365) / orders_count(365) > 0.2"
+
+
+@pytest.mark.parametrize(
+    ("when", "count"),
+    [
+        (RATIO, 1),
+        ("NOT returns_count(365) / orders_count(365) < 0.2", 1),
+        (f"orders_count(365) > 2 AND {RATIO}", 3),
+        (f"orders_count() > 9 AND {RATIO}", 1),
+        (f"open_deals > 9 OR {RATIO}", 1),
+        (f"if({RATIO}, 2, 1) > orders_count()", 1),
+        ("returns_amount(365) / (orders_count(365) + returns_count(365)) > 3", 1),
+    ],
+)
+def test_a_ratio_of_few_cases(when: str, count: int) -> None:
+    (found,) = task(when)
+    assert f"a ratio of {count} or more cases says little - write rate(part, whole)" in found
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        f"orders_count(365) >= 5 AND {RATIO}",
+        f"orders_count(365) > 4 AND (open_deals > 9 OR {RATIO})",
+        f"orders_count(365) < 5 OR {RATIO}",
+        "if(orders_count(365) < 5, 0, returns_count(365) / orders_count(365)) > 0.2",
+        "if(orders_count(365) >= 5, returns_count(365) / orders_count(365), 1) < 0.2",
+        "returns_count(365) / greatest(orders_count(365), 5) > 0.2",
+        "orders_amount(365) / 12 > 1000",
+        "orders_amount(365) / receivable_open > 2",
+        "orders_count(365) / days_since(created_at) > 1",
+        "orders_count(365) / data_age('orders') > 1",
+    ],
+)
+def test_ratios_of_enough_cases_or_of_no_cases_at_all(when: str) -> None:
+    assert task(when) == []
+
+
+def test_a_ratio_is_found_where_it_is_written() -> None:
+    text = """\
+define:
+  often: returns_count() / returned
+  returned: orders_count()
+  enough: orders_count(365) >= 5
+scores:
+  trouble: {terms: [{of: returns_count(365) / orders_count(365), weight: 10}]}
+protect:
+  - {id: p, when: often > 3, from: [task]}
+rules:
+  - {task: t, when: trouble > 7 AND often > 2, mark: {tag: t}}
+  - {task: u, when: trouble > 5 AND enough, mark: {tag: u}}
+  - tier: w
+    bands:
+      - {name: new, when: NOT enough}
+      - {name: B, when: returns_count(365) / orders_count(365) > 0.5}
+"""
+    assert [item.partition(": ")[0] for item in findings(text)] == ["5:13", "8:45"]
+
+
+def test_a_rule_that_ends_a_relation_asks_for_a_calendar() -> None:
+    text = """\
+rules:
+  - {task: t, when: open_deals > 7, mark: {tag: t}}
+  - {void: v, reason: no_intent, when: refusals_count() > 3, mark: {tag: v}}
+  - {pool: p, when: days_since(owned_since) > 30, mark: {tag: p}}
+"""
+    policy = parse_policy(HEAD + text)
+    signed = sign(policy, "Wang", date(2026, 6, 1))
+    assert [_plain(item) for item in lint(policy, signed=signed)] == [
+        "5:12: no calendar keeps 'v', 'p' from acting on days off - "
+        "say whose days off: calendar: {holidays: CN}, or DE-BY and the like"
+    ]
+
+
+def test_protections_whose_facts_nobody_pulls() -> None:
+    text = """\
+protect:
+  - {id: deals, when: region = 'x' OR open_deals > 0, from: [void]}
+rules:
+  - {void: v, reason: no_intent, when: refusals_count() > 3, mark: {tag: v}}
+"""
+    policy = parse_policy(HEAD + text + CALENDAR)
+    signed = sign(policy, "Wang", date(2026, 6, 1))
+    pulled = {"returns": SourceState(complete=True), "contracts": SourceState(complete=True)}
+    first, *rest = (_plain(item) for item in lint(policy, signed=signed, sources=ALL | pulled))
+    assert first == (
+        "1:1: protections that are always there protect nobody now: an invoice is not paid yet, "
+        "a quote is still valid, a deal was won - "
+        "not pulled: invoices, quotes, deals; map them in highseas.yaml"
+    )
+    assert [item.partition(" - ")[0] for item in rest] == [
+        "4:39: the protection 'deals' reads open_deals, and deals are not pulled"
+    ]
+    assert lint(policy, signed=signed) == ()
 
 
 def test_a_rate_of_few_cases_in_a_protection() -> None:
@@ -427,12 +542,15 @@ protect:
 rules:
   - {void: v, reason: no_intent, when: open_deals > 1 AND open_deals >= 0, mark: {tag: v}}
   - {pool: p, when: open_deals > 2 AND days_since(last_activity_at) > 9, mark: {tag: p}}
+  - {pool: q, when: days_since(last_followup_at) > 9, mark: {tag: q}}
+  - {void: u, reason: no_intent, when: days_since(last_activity_at) > 30, mark: {tag: u}}
   - {void: w, reason: no_intent, when: days_since(last_followup_at) > 30, mark: {tag: w}}
   - {task: never, when: open_deals < 0 OR open_deals > 3 AND open_deals < 2}
   - {task: always, when: open_deals >= 0}
   - {task: rows, when: "activities_count(365, kind = 'call' AND kind = 'mail') > 3"}
   - {task: few, when: "rate(orders_count(), returns_count(), min_n: 2) > 1 AND (region = 'a' OR
       open_deals < 0)"}
+  - {task: ratio, when: returns_count() / orders_count() > 1}
   - {defect: a, axis: conduct, when: "returns_count(365, fault = 'ours') > 3"}
   - {defect: b, axis: conduct, when: returns_count(365) > 3}
   - {defect: c, axis: service, when: invoices_overdue > 3}
