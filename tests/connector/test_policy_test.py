@@ -27,6 +27,7 @@ POLICY = """\
 policy: 2
 name: 客户政策
 params: {quiet_days: 180}
+calendar: {holidays: CN}
 group: [orders]
 protect:
   - {id: 战略客户, when: has_tag('战略客户') OR owner_department = '大客户部', from: [pool]}
@@ -35,7 +36,8 @@ pools:
   公司公海: {when: else}
 rules:
   - pool: 超期未成交
-    when: "orders_count() = 0 AND days_since(last_followup_at, else: owned_since) >= $quiet_days"
+    when: >-
+      orders_count() = 0 AND days_since(greatest(last_followup_at, owned_since)) >= $quiet_days
     mark: {tag: 即将收回}
   - task: 老客户沉睡
     when: days_since(last_order_at) > greatest(90, 2 * order_interval_median)
