@@ -152,8 +152,9 @@ class Journal:
 
     def verify(self, plan_id: str) -> None:
         """Recompute the fingerprint from what is stored; refuse the plan if it differs."""
-        plan = self.plan(plan_id)
-        fingerprint = Fingerprint(plan.header)
+        with self._read() as connection:
+            stored = find_plan(connection, plan_id)
+        plan, fingerprint = to_plan(stored), Fingerprint(stored["header"])
         for body in self._bodies(plan_id, -1, None):
             fingerprint.add(body)
         if fingerprint.text() != plan.fingerprint:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from connector.plan_model import Fingerprint, PlanHeader, PlanRow, encode_row
+from connector.plan_model import Fingerprint, PlanHeader, PlanRow, encode_header, encode_row
 
 
 @dataclass(slots=True)
@@ -21,7 +21,7 @@ class PlanEncoding:
     primitives: int = 0
 
     def __post_init__(self) -> None:
-        self.fingerprint = Fingerprint(self.header)
+        self.fingerprint = Fingerprint(encode_header(self.header))
 
     def records(self, rows: Iterable[PlanRow]) -> Iterator[tuple[Any, ...]]:
         """Rows of the table, their values in the order of its columns."""

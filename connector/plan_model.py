@@ -187,10 +187,10 @@ def encode_row(row: PlanRow) -> bytes:
 
 
 class Fingerprint:
-    """Streams canonical JSON into SHA-256."""
+    """Streams canonical JSON into SHA-256: the header's, then each row's."""
 
-    def __init__(self, header: PlanHeader) -> None:
-        self._hash = hashlib.sha256(encode_header(header))
+    def __init__(self, encoded_header: bytes) -> None:
+        self._hash = hashlib.sha256(encoded_header)
 
     def add(self, encoded_row: bytes) -> None:
         self._hash.update(b"\n")

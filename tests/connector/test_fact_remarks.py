@@ -12,7 +12,8 @@ from connector.bursts import BURST_CUSTOMERS, MASS_CUSTOMERS
 from connector.fact_remarks import fact_remarks
 from connector.models import Ref
 from connector.sync import make_plan, running
-from policies.messages import language_names, message
+from policies.languages import LANGUAGES
+from policies.messages import message
 from policies.policy import parse_policy
 from tests.fact_shop import FactShop
 
@@ -35,7 +36,7 @@ rules:
   - {task: due, when: "invoices_count(365, amount > 5) > 2"}
   - {task: calls, when: complaints_count() > 9}
 """
-each_language = pytest.mark.parametrize("language", language_names())
+each_language = pytest.mark.parametrize("language", LANGUAGES)
 
 
 def make_shop(root: Path, policy: str, customers: int = 0) -> tuple[FactShop, list[Ref]]:

@@ -462,7 +462,8 @@ def test_one_customer_can_be_explained_alone() -> None:
         "first_seen_on": AS_OF.day,
     }
     aware = {"happened_at": datetime(2026, 1, 1, tzinfo=UTC), "recorded_at": None}
-    facts = CustomerFacts(customer, {"activities": [aware]})
+    tried = {**aware, "direction": "ours", "outcome": "no_answer"}
+    facts = CustomerFacts(customer, {"activities": [tried, tried]})
     thresholds = {"t_0": (Decimal(100), Decimal(10))}
     result = evaluate_customer(policy, AS_OF, ALL_COMPLETE, thresholds, facts)
     assert result is not None
@@ -517,7 +518,7 @@ def test_facts_are_aggregated_once_a_table_and_only_what_is_used() -> None:
     (statement,) = compiled.inputs_statements
     assert statement.count("FROM orders") == 1
     assert "TIMESTAMP '2026-08-23 16:00:00'" in statement
-    assert not any(f"FROM {name}" in statement for name in ("deals", "activities"))
+    assert not any(f"FROM {name}" in statement for name in ("surveys", "activities"))
     assert compiled.threshold_queries == ()
     assert "OVER" not in compiled.findings_sql({})
 
