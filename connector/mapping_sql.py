@@ -20,6 +20,9 @@ from policies.languages import LANGUAGES
 from policies.messages import message
 
 _EPOCH = {Form.SECONDS: 1_000_000, Form.MILLISECONDS: 1_000}
+# Years of four digits, none before 1900: others are not moments, and Python holds no more.
+_YEAR = "(19|[2-9][0-9])[0-9]{2}([^0-9].*)?"
+_FIRST_SECOND, _LAST_SECOND = -2_208_988_800, 253_402_214_400
 _NAIVE = {Form.UTC: "UTC"}
 _COMPLAINTS: Mapping[Type, str] = {
     Type.TEXT: "has a value that the map does not name",
@@ -80,7 +83,8 @@ def parsed(
         return f"CASE {raw} WHEN 'true' THEN true WHEN 'false' THEN false END"
     if kind is Type.DATE:
         moment = day_in_zone(_moment(raw, zone, form, clock), zone)
-        return f"CASE WHEN length({raw}) = 10 THEN TRY_CAST({raw} AS DATE) ELSE {moment} END"
+        day = f"CASE WHEN {_is_near(raw)} THEN TRY_CAST({raw} AS DATE) END"
+        return f"CASE WHEN length({raw}) = 10 THEN {day} ELSE {moment} END"
     if kind is Type.MOMENT:
         return _moment(raw, zone, form, clock)
     return f"TRY_CAST({raw} AS {known_type(kind) if kind is Type.NUMBER else SQL_TYPES[kind]})"
@@ -88,7 +92,10 @@ def parsed(
 
 def _moment(raw: str, zone: str, form: Form, clock: str | None = None) -> str:
     if form in _EPOCH:
-        return f"TRY(make_timestamp(TRY_CAST({raw} AS BIGINT) * {_EPOCH[form]}))"
+        units = 1_000_000 // _EPOCH[form]
+        number = f"TRY_CAST({raw} AS BIGINT)"
+        near = f"{number} BETWEEN {_FIRST_SECOND * units} AND {_LAST_SECOND * units}"
+        return f"CASE WHEN {near} THEN make_timestamp({number} * {_EPOCH[form]}) END"
     day = f"({_naive(raw, zone)})"
     offset = f"TRY_CAST({raw} AS TIMESTAMPTZ) AT TIME ZONE 'UTC'"
     # behind date, hour and minute only an offset has one of these
@@ -96,8 +103,13 @@ def _moment(raw: str, zone: str, form: Form, clock: str | None = None) -> str:
     has_offset = " OR ".join(f"contains({tail}, '{sign}')" for sign in "+-Z")
     rest = "NULL" if form is Form.OFFSET else _naive(raw, _NAIVE.get(form, clock or zone))
     return (
-        f"CASE WHEN length({raw}) = 10 THEN {day} WHEN {has_offset} THEN {offset} ELSE {rest} END"
+        f"CASE WHEN NOT {_is_near(raw)} THEN NULL "
+        f"WHEN length({raw}) = 10 THEN {day} WHEN {has_offset} THEN {offset} ELSE {rest} END"
     )
+
+
+def _is_near(raw: str) -> str:
+    return f"regexp_full_match({raw}, '{_YEAR}')"
 
 
 def _naive(raw: str, zone: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -32,6 +33,10 @@ class NotUnderstoodError(ValueError):
         self.suggestion = suggestion
 
 
+# What a file quotes can steer a terminal, or turn the text around it.
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
     """One thing wrong at one place of a file; `line` and `column` count from 1."""
@@ -44,7 +49,8 @@ class Problem:
 
     def __str__(self) -> str:
         tail = f" - {self.suggestion}" if self.suggestion else ""
-        return f"{self.file}:{self.line}:{self.column}: {self.message}{tail}"
+        told = f"{self.file}:{self.line}:{self.column}: {self.message}{tail}"
+        return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], told)
 
 
 class FileProblems(ConfigurationError):  # noqa: N818 - a list of problems, each one's own

@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 
 MAX_OFFSETS = 12
 OFFSET_YEARS = 30
+# What lies before is no moment of a customer, but how a program writes that there is none.
+FIRST_YEAR = 1900
 _ONE_DAY = timedelta(days=1)
 
 

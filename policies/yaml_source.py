@@ -102,6 +102,7 @@ _SENTENCES = (
 )
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_HALF = "half of a character (\\uD800 to \\uDFFF) cannot stand here"
 _WORDS = {"": None, "null": None, "true": True, "false": False}
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,18})?(?:[eE][-+]?[0-9]{1,2})?")
@@ -329,7 +330,7 @@ class _Reader:
         if isinstance(node, yaml.SequenceNode):
             return [self._value(item, (*path, place)) for place, item in enumerate(node.value)]
         if _SURROGATE.search(node.value):
-            self._add(node.start_mark, "half of a character (\\uD800 to \\uDFFF) cannot stand here")
+            self._add(node.start_mark, _HALF)
         quoted = isinstance(node, yaml.ScalarNode) and node.style
         return node.value if quoted else plain_scalar(node.value)
 
@@ -340,7 +341,9 @@ class _Reader:
                 self._add(key_node.start_mark, "a key must be plain text")
                 continue
             key = key_node.value
-            if key == "<<" and not key_node.style:
+            if _SURROGATE.search(key):
+                self._add(key_node.start_mark, _HALF)
+            elif key == "<<" and not key_node.style:
                 self._add(key_node.start_mark, "merge keys (<<) are not allowed here")
             elif key in values:
                 first = self._keys[(*path, key)].line

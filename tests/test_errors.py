@@ -17,6 +17,7 @@ from connector.lock import workspace_lock
 from connector.sync import open_journal
 from connector.warehouse import Warehouse
 from connector.workspace import load_workspace
+from policies.errors import Problem
 from tests.command_line import Answer
 from tests.crm_sandbox import CREDENTIALS, POLICY, Client, sandbox_client
 
@@ -346,3 +347,8 @@ def test_what_is_remembered_of_the_crm_may_be_lost(client: Client) -> None:
         path.write_bytes(left)
         assert client.ok("plan")["plan"]["fingerprint"] == first
     assert client.ok("check")["schema"]["objects"]
+
+
+def test_what_could_steer_a_terminal_is_shown_as_an_escape() -> None:
+    problem = Problem("p.yaml", 1, 2, "no field('a\x1b]0;b\x07\x85')", "use \u202e\ud800 'x'")
+    assert str(problem) == r"p.yaml:1:2: no field('a\x1b]0;b\x07\x85') - use \u202e\ud800 'x'"

@@ -16,7 +16,7 @@ from connector.plan_model import RowStatus
 from connector.summary import Voice, plan_lines, preview
 from connector.sync import as_of_moment
 from connector.verdict import Outcome
-from policies.messages import language_names
+from policies.languages import LANGUAGES
 from tests.little_crm import Shop
 
 POLICY = """
@@ -255,7 +255,7 @@ def test_examples_of_a_plan_use_labels_and_say_what_comes_first(shop: Shop) -> N
     assert plan.header.titles == {"quiet": "安静的客户", "key": "重点客户"}
 
 
-@pytest.mark.parametrize("language", language_names())
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_every_outcome_has_words_in_every_language(shop: Shop, language: str) -> None:
     refs = crowd(shop)
     shop.plan()

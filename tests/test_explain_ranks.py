@@ -12,7 +12,7 @@ from connector.explain_text import explanation_lines
 from connector.models import Ref
 from connector.plan_model import RowStatus
 from connector.summary import Voice, plan_lines, preview
-from policies.messages import language_names
+from policies.languages import LANGUAGES
 from tests.fact_shop import FactShop
 
 POLICY = """
@@ -133,7 +133,7 @@ def test_a_score_is_told_with_its_terms_and_their_sum(tmp_path: Path) -> None:
     assert "0 分：地区为“north”（满足得 20 分）" in told
 
 
-@pytest.mark.parametrize("language", language_names())
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_ranks_and_scores_have_words_in_every_language(tmp_path: Path, language: str) -> None:
     shop, refs = shop_of(tmp_path, [1000, 500, 100, 40, 10])
     shop.plan()

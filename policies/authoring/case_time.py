@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import MAXYEAR, UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from policies.moment import AsOf, local_midnight, utc_without_zone
+from policies.moment import FIRST_YEAR, AsOf, local_midnight, utc_without_zone
 
 FORMS = "write 2026-05-01, 2026-05-01 10:00, 180 days ago, in 30 days or today"
 
@@ -36,11 +36,15 @@ class CaseMoment:
 
 
 def parse_moment(text: str, today: date | None) -> CaseMoment | None:
-    """Read any of `FORMS`; None for anything else. Without `today` only absolute ones."""
+    """Read any of `FORMS`; None for anything else, and for what lies too far away to be meant.
+    Without `today` only absolute ones."""
     try:
-        return _parse(text.strip(), today)
+        found = _parse(text.strip(), today)
     except (ValueError, OverflowError):
         return None
+    if found is None or found.day.year < FIRST_YEAR:
+        return None
+    return None if found.clock and found.day.year == MAXYEAR else found
 
 
 def _parse(text: str, today: date | None) -> CaseMoment | None:

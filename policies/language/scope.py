@@ -9,11 +9,10 @@ from sqlglot import exp
 
 from policies.language.checks import Refusal
 from policies.language.number_text import Value
-from policies.language.syntax import Complaint, Parsed
+from policies.language.syntax import MAX_DEPTH, TOO_DEEP, Complaint, Parsed
 from policies.language.tree import Node
 from policies.language.vocabulary import Type
 
-MAX_DEPTH = 60
 MAX_SIZE = 5_000
 
 
@@ -83,7 +82,7 @@ class Reading:
 
     def check_size(self) -> None:
         if self.deepest > MAX_DEPTH:
-            raise Refusal("this condition is nested too deeply", "give parts a name in define:")
+            raise Refusal(*TOO_DEEP)
         if self.size > MAX_SIZE:
             raise Refusal("this condition is too large", "simplify it or its defines")
 

@@ -21,6 +21,8 @@ from policies.language.metrics import FORMULAS, METRICS
 from policies.language.number_text import plain
 
 MAX_LENGTH = 4_000
+MAX_DEPTH = 60
+TOO_DEEP = ("this condition is nested too deeply", "give parts a name in define:")
 
 _DIALECT = Dialect.get_or_raise("duckdb")
 # Full-width forms of ASCII stand at a fixed distance; these others are typed for them too.
@@ -53,6 +55,7 @@ _BEFORE_NAMED = {TokenType.COMMA, TokenType.L_PAREN}
 _NAMED = {"else", "min_n"}
 # What follows a name that is a value of its own.
 _AFTER_VALUE = {TokenType.COMMA, TokenType.R_PAREN, TokenType.DOT, None}
+_TYPES = _DIALECT.parser_class.TYPE_TOKENS - {TokenType.VAR, TokenType.IDENTIFIER}
 _OPENING = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE}
 _CLOSING = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE}
 # With the space it is no keyword of SQL, and nobody can write it.
@@ -229,6 +232,9 @@ def _as_sql(tokens: list[Token]) -> list[Token]:
             result.append(_retyped(word, TokenType.COLON_EQ, ":=") if named else word)
         elif kind is TokenType.L_PAREN and _is_if(word):
             result.append(_retyped(word, TokenType.VAR, _IF))
+        elif kind in _OPENING and word.token_type in _TYPES:
+            # sqlglot reads a type and its brackets twice: nested, each doubles the time
+            result.append(_retyped(word, TokenType.VAR, word.text))
         else:
             result.append(word)
         before = word.token_type
@@ -278,7 +284,12 @@ def _unclosed(text: str) -> Complaint:
 
 
 def _foreign_tokens(tokens: list[Token]) -> Iterator[Complaint]:
+    depth = 0
     for token, following in zip_longest(tokens, tokens[1:]):
+        depth += (token.token_type in _OPENING) - (token.token_type in _CLOSING)
+        if depth > MAX_DEPTH:
+            yield Complaint(token.start, *TOO_DEEP)
+            return
         if token.comments:
             message = "comments are not allowed inside a condition"
             yield Complaint(token.start, message, "use a YAML comment: # ...")

@@ -128,7 +128,18 @@ def test_moments_in_many_forms(written: str, day: date, hour: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "written", ["soon", "2026-13-01", "2026-05-01 25:00", "99999 days hence", "9999 99 days ago"]
+    "written",
+    [
+        "soon",
+        "2026-13-01",
+        "2026-05-01 25:00",
+        "99999 days hence",
+        "9999 99 days ago",
+        "0001-01-01",
+        "1899-12-31",
+        "9999-12-31 23:00",
+        "60000 days ago",
+    ],
 )
 def test_what_is_no_moment_is_refused(written: str) -> None:
     (problem,) = problems(f"customers: [{{id: x, orders: [{{at: {written}}}]}}]\n")

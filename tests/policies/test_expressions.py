@@ -220,7 +220,7 @@ def test_the_language_reads(text: str) -> None:
         ("'x'", 0, "'x' is text, not a condition"),
         ("open_deals = 1234567890123456", 13, "at most 15 digits"),
         ("NOT " * 300 + "true", 0, ""),
-        ("(" * 500 + "1", 0, ""),
+        ("(" * 500 + "1", 60, "nested too deeply"),
         ("NOT " * 70 + "has_tag('x')", 280, "nested too deeply"),
         ("huge AND huge", 9, "too large"),
         ("nix > 1", 0, "unknown name 'nix'"),
@@ -350,3 +350,19 @@ def test_any_text_is_built_or_complained_about(text: str) -> None:
     result = built(text)
     assert (result.node is None) == bool(result.complaints) or "broken" in text
     assert all(0 <= item.offset <= max(len(text), 1) for item in result.complaints)
+
+
+@pytest.mark.parametrize("opening", ["ROW(", "STRUCT(", "ARRAY[", "decimal(1, ", "timestamp("])
+def test_types_of_sql_are_refused_however_deep_they_are_nested(opening: str) -> None:
+    closing = "]" if "[" in opening else ")"
+    result = built(f"{opening * 30}1{closing * 30} > 1")
+    assert result.node is None
+    [complaint] = result.complaints
+    name = opening.split("(", maxsplit=1)[0]
+    assert f"unknown function '{name}'" in complaint.message or "Array" in complaint.message
+
+
+def test_brackets_are_nested_only_so_deep() -> None:
+    assert built(f"{'(' * 20}open_deals{')' * 20} > 1").complaints == ()
+    [complaint] = built(f"{'(' * 61}open_deals{')' * 61} > 1").complaints
+    assert (complaint.offset, complaint.message) == (60, "this condition is nested too deeply")

@@ -66,6 +66,8 @@ def test_json_scalars_and_quoted_text(text: str, value: object) -> None:
         ('a: "\\U00110000"', "f.yaml:1:1: this is not readable YAML"),
         ('a: "\\UFFFFFFFF"', "f.yaml:1:1: this is not readable YAML"),
         ('a: "\\ud800"', "f.yaml:1:4: half of a character"),
+        ('a: 1\n"\\ud800": 1', "f.yaml:2:1: half of a character"),
+        ('a: {b: 3, "x\\udfff": }', "f.yaml:1:11: half of a character"),
         ("[" * 5_000, "f.yaml:1:41: values are nested deeper than 40 levels"),
         ("a" * (MAX_CHARACTERS + 1), "f.yaml:1:1: the file is longer than"),
         ("a: 2026-01-01\n? |\n  b\n: 'x\n", "this is not readable YAML"),
