@@ -377,6 +377,8 @@ def leaves(node: Node) -> tuple[Leaf, ...]:
 
 def canonical(node: Node) -> list[object]:
     """The node as nested lists for hashing."""
+    if isinstance(node, MetricValue):
+        node = dataclasses.replace(node, asked="")  # `rows` holds what it means
     result: list[object] = [type(node).__name__]
     for field in dataclasses.fields(node):
         value = getattr(node, field.name)

@@ -89,6 +89,16 @@ def test_a_protection_is_from_everything_unless_it_says_less() -> None:
     assert policy.protections[0].kinds == {"pool", "void", "cleanout"}
 
 
+def test_the_layout_between_the_brackets_of_a_metric_decides_nothing() -> None:
+    def hash_of(text: str) -> str:
+        rule = f'{{task: t, when: "orders_count({text}) > 1", mark: {{tag: x}}}}'
+        return parse_policy(f"policy: 2\nname: p\nparams: {{m: 3}}\nrules:\n- {rule}\n").hash
+
+    same = ["365, amount > 3 AND confirmed", "365,amount>$m and (confirmed)"]
+    assert len(set(map(hash_of, same))) == 1
+    assert len(set(map(hash_of, ["amount > 3", "amount > 4", "365, amount > 3", "365"]))) == 4
+
+
 def test_the_hash_is_that_of_the_meaning() -> None:
     original = parse_policy(POLICY).hash
     same = [
