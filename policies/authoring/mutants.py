@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from math import ceil, floor
 
 from policies.authoring.satisfiable import can_hold
-from policies.authoring.written import metrics_in, written
+from policies.authoring.written import is_negative, metrics_in, written
 from policies.condition import Expression
 from policies.language.metrics import METRICS
 from policies.language.number_text import scalar_text
@@ -183,14 +184,23 @@ def _edges(node: Compare) -> Iterator[Change]:
 
 
 def _order_edges(node: Compare, operator: str, value: Node, edge: Constant) -> Iterator[Change]:
+    shown = scalar_text(edge.value)
+    if value.type is Type.INTEGER and isinstance(edge.value, Decimal):
+        operator, edge = _whole_edge(operator, edge.value)
     other, side = _EDGES[operator]
-    shown, neighbour = scalar_text(edge.value), _moved(edge, side * _step(value, edge))
-    exactly = _with(value, "=", shown)
+    neighbour = _moved(edge, side * _step(value, edge))
+    exactly = _with(value, "=", scalar_text(edge.value))
     yield Change(node, Compare(other, value, edge), value, shown, exactly)
     # Of `> 5` the number above matters only where there is none between.
     if operator in {">=", "<="} or value.type is Type.INTEGER:
         beyond = _with(value, "=", scalar_text(neighbour.value))
         yield Change(node, Compare(operator, value, neighbour), value, shown, beyond)
+
+
+def _whole_edge(operator: str, edge: Decimal) -> tuple[str, Constant]:
+    """What an edge between two whole numbers asks of whole numbers."""
+    is_least = operator in {">", ">="}
+    return (">=", Constant(ceil(edge))) if is_least else ("<=", Constant(floor(edge)))
 
 
 def _equality_edges(node: Compare, operator: str, value: Node, edge: Constant) -> Iterator[Change]:
@@ -216,7 +226,7 @@ def _constants_within(node: Compare) -> Iterator[Change]:
 
 
 def _calculated(node: Node) -> Iterator[Constant]:
-    if isinstance(node, Rate | Case | MetricValue):
+    if isinstance(node, Rate | Case | MetricValue) or is_negative(node):
         return
     for child in children(node):
         if isinstance(child, Constant) and _is_number(child):

@@ -55,6 +55,10 @@ def full_text(node: Node) -> str:  # noqa: C901, PLR0911, PLR0912 - one line a k
             return " AND ".join(map(_inner, parts))
         case AnyOf(parts):
             return " OR ".join(map(_inner, parts))
+        case Arithmetic("-", Constant(0), DaysSince(moment)):
+            return f"days_until({_written(moment)})"
+        case Arithmetic(_, _, right) if is_negative(node):
+            return f"-{_inner(right)}"
         case Compare(operator, left, right) | Arithmetic(operator, left, right):
             return f"{_inner(left)} {operator} {_inner(right)}"
         case OneOf(value, options):
@@ -84,6 +88,11 @@ def full_text(node: Node) -> str:  # noqa: C901, PLR0911, PLR0912 - one line a k
         case Today():
             return "today"
     return node.label if isinstance(node, LEAVES) else type(node).__name__
+
+
+def is_negative(node: Node) -> bool:
+    """Is it a number with a sign before it? Its 0 is nobody's."""
+    return isinstance(node, Arithmetic) and node.operator == "-" and node.left == Constant(0)
 
 
 def metrics_in(node: Node) -> tuple[MetricValue, ...]:

@@ -49,6 +49,21 @@ def test_an_edge_without_a_case_names_both_sides_of_it() -> None:
     ]
 
 
+def test_an_edge_between_two_whole_numbers_asks_for_both() -> None:
+    assert task("orders_count() > 2.5") == [
+        "4:39: no case covers the edge of 2.5 in 't' - add a customer with orders_count() = 3 "
+        "and one with orders_count() = 2"
+    ]
+
+
+def test_a_day_to_come_is_named_as_it_was_written() -> None:
+    rule = "rules:\n  - {task: t, when: days_until(field('R')) > 3, mark: {tag: t}}\n"
+    assert gaps(f"fields: {{R: date}}\n{rule}") == [
+        "5:46: no case covers the edge of 3 in 't' - add a customer with "
+        "days_until(field('R')) = 3 and one with days_until(field('R')) = 4"
+    ]
+
+
 def test_an_edge_with_a_case_on_one_side_asks_for_the_other() -> None:
     assert task("orders_count() >= 5", orders(5, "yes"), orders(1, "no")) == [
         "4:40: no case covers the edge of 5 in 't' - add a customer with orders_count() = 4"
@@ -65,6 +80,11 @@ def test_an_edge_with_a_case_on_one_side_asks_for_the_other() -> None:
         ("5 <= orders_count()", (5, 4)),
         ("5 > orders_count()", (5, 4)),
         ("orders_count() = 5", (5, 6, 4)),
+        ("orders_count() > 2.5", (2, 3)),
+        ("orders_count() >= 2.5", (2, 3)),
+        ("orders_count() <= 2.5", (2, 3)),
+        ("orders_count() < 2.5", (2, 3)),
+        ("-orders_count() < -3", (3, 4)),
         ("orders_count() <> 5", (5,)),
         ("orders_count() = 0", (0, 1)),
         ("orders_count() IN (2, 3)", (2, 3)),
