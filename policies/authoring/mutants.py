@@ -122,7 +122,7 @@ def _of_rule(rule: Rule) -> Iterator[Mutant]:
     seen: set[Change] = set()
     for number, stage in enumerate(rule.stages):
         for path, change in _changes(stage.when.tree, ()) if stage.when is not None else ():
-            if change not in seen:
+            if change not in seen and _is_noticed(rule, change):
                 seen.add(change)
                 stages = tuple(
                     dataclasses.replace(item, when=_changed(item.when, change))
@@ -131,6 +131,20 @@ def _of_rule(rule: Rule) -> Iterator[Mutant]:
                 changed = dataclasses.replace(rule, stages=stages)
                 assert stage.when is not None  # noqa: S101 - for the type checker
                 yield Mutant((rule.id, number, *path), rule.id, changed, change, stage.when)
+
+
+def _is_noticed(rule: Rule, change: Change) -> bool:
+    """Could it move a customer of whom no earlier stage has decided?"""
+    earlier: list[Node] = []
+    for stage in rule.stages:
+        if stage.when is None:
+            continue
+        old = stage.when.tree
+        new = _replaced(old, change)
+        if new != old and (can_hold(old, Not(new), *earlier) or can_hold(new, Not(old), *earlier)):
+            return True
+        earlier.append(Not(old))
+    return False
 
 
 def _changed(when: Expression | None, change: Change) -> Expression | None:

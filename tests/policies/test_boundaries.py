@@ -56,6 +56,30 @@ def test_an_edge_between_two_whole_numbers_asks_for_both() -> None:
     ]
 
 
+def test_what_an_earlier_band_has_decided_is_no_edge_of_a_later_one() -> None:
+    rule = """rules:
+  - tier: t
+    bands:
+      - {name: A, when: orders_count() >= 10}
+      - {name: B, when: orders_count() >= 5 AND orders_count() < 10}
+      - {name: C, when: else}
+"""
+    lines = "".join(
+        f"  - {{id: c{count}, {orders(count, answer)}}}\n"
+        for count, answer in ((10, "A"), (9, "B"), (5, "B"), (4, "C"))
+    )
+    assert gaps(rule, f"customers:\n{lines}") == []
+    fewer = "".join(line for line in lines.splitlines(keepends=True) if "c9" not in line)
+    missing = gaps(rule, f"customers:\n{fewer}")
+    assert len(missing) == 2
+    assert all("add a customer with orders_count() = 9" in item for item in missing)
+
+
+def test_an_edge_that_another_condition_makes_moot_is_not_asked_for() -> None:
+    covered = [orders(1, "yes"), "expect: {t: no}"]
+    assert task("orders_count() > 0 AND orders_count() >= 1", *covered) == []
+
+
 def test_a_day_to_come_is_named_as_it_was_written() -> None:
     rule = "rules:\n  - {task: t, when: days_until(field('R')) > 3, mark: {tag: t}}\n"
     assert gaps(f"fields: {{R: date}}\n{rule}") == [
