@@ -56,7 +56,7 @@ def full_text(node: Node) -> str:  # noqa: C901, PLR0911, PLR0912 - one line a k
         case AnyOf(parts):
             return " OR ".join(map(_inner, parts))
         case Arithmetic("-", Constant(0), DaysSince(moment)):
-            return f"days_until({_written(moment)})"
+            return f"days_until({written(moment)})"
         case Arithmetic(_, _, right) if is_negative(node):
             return f"-{_inner(right)}"
         case Compare(operator, left, right) | Arithmetic(operator, left, right):
