@@ -69,6 +69,15 @@ def owner_remarks(
     return [message(language, "policy.owned_since", count=count, **values)] if count else []
 
 
+def status_remarks(policy: Policy, status_field: str | None, language: str) -> list[str]:
+    """Which rules have a status that is not written, as the workspace names no field for it."""
+    if status_field is not None:
+        return []
+    titles = [rule.title for rule in policy.rules if any(stage.status for stage in rule.stages)]
+    rules = message(language, "list.separator").join(titles)
+    return [message(language, "policy.no_status", rules=rules)] if titles else []
+
+
 def contact_remarks(policy: Policy, not_logged: Iterable[str], language: str) -> list[str]:
     """Which rules are for review, as contact by some channel is not logged."""
     names = [rule.id for rule in policy.rules if rule.kind == "pool"]

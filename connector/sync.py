@@ -43,7 +43,7 @@ from connector.policy_fit import (
 from connector.ports import Adapter, Organisation, Schema, SelfDescribed
 from connector.promises import Caveat, caveats
 from connector.pull import PullReport, pull
-from connector.remarks import contact_remarks, owner_remarks, policy_remarks
+from connector.remarks import contact_remarks, owner_remarks, policy_remarks, status_remarks
 from connector.reseed import reseed
 from connector.settle import Time
 from connector.undo import plan_undo
@@ -171,6 +171,7 @@ def check_workspace(context: Context) -> Checked:
     as_of = as_of_moment(workspace, None, context.now())
     remarks = (
         *policy_remarks(policy, workspace.policy_path, language, as_of.day),
+        *status_remarks(policy, workspace.status_field, language),
         *owner_remarks(policy, context.compiled_mapping, context.warehouse, language),
         *contact_remarks(policy, workspace.not_logged, language),
         *fact_remarks(policy, context.warehouse, as_of, language),
@@ -245,6 +246,7 @@ def make_plan(
     language = workspace.language
     remarks = [
         *policy_remarks(policy, workspace.policy_path, language, moment.day),
+        *status_remarks(policy, workspace.status_field, language),
         *fact_remarks(policy, context.warehouse, moment, language),
     ]
     return Planned(plan, pulled, tuple(remarks))

@@ -41,13 +41,15 @@ class NoteForm:
         self._last = message(language, "note.marker", marker=_PLACE)
 
     def fill(self, evidence: Iterable[EvidenceItem], marker: str) -> str:
-        """A note's text; its first line is the title. A template replaces what stands between."""
+        """A note's text; its first line is the title. A template replaces what stands between,
+        and the title where it begins with it."""
         language = self._language
         facts = self._separator.join([said for item in evidence if (said := _fact(language, item))])
         last = self._last.replace(_PLACE, marker)
         if self._template is not None:
             text = render_template(self._template, {**self._names, "facts": facts}).strip()
-            return f"{self._names['title']}\n{text}\n{last}"
+            title, own = self._names["title"], text.partition("\n")[0].strip()
+            return f"{text}\n{last}" if own == title else f"{title}\n{text}\n{last}"
         if not facts:
             return f"{self._head}\n{last}"
         return f"{self._head}\n{self._facts.replace(_PLACE, facts)}\n{last}"

@@ -49,6 +49,11 @@ def template_problem(text: str) -> tuple[int, str, str] | None:
     )
 
 
+def names_of(text: str) -> frozenset[str]:
+    """The names that a template which can be used asks for."""
+    return frozenset(meta.find_undeclared_variables(_environment.parse(text)))
+
+
 def render_template(text: str, values: Mapping[str, Any]) -> str:
     return _compiled(text).render(**values)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from policies.authoring import lint_meaning, lint_ratios
 from policies.authoring.places import Places, parameters_in, word_pattern
 from policies.authoring.satisfiable import can_hold
-from policies.authoring.signature import Signature, differences, thresholds
+from policies.authoring.signature import CLOCK, Signature, differences, thresholds
 from policies.authoring.written import name_in
 from policies.condition import Expression
 from policies.errors import Problem
@@ -172,15 +172,16 @@ def _asks_age(tree: Node) -> bool:
 def _unsigned(policy: Policy, places: Places, signed: Signature | None) -> Iterator[Problem]:
     """Every number was chosen by somebody; the client answers for it."""
     positions = dict(places.sections("params"))
+    positions |= {f"{CLOCK}{name}": place for name, place in places.sections("clocks")}
     if signed is None:
         if count := len(thresholds(policy)):
-            position = next(iter(positions.values()), places.top)
+            position = next(iter(dict(places.sections("params")).values()), places.top)
             yield places.found(position, "unsigned", count=count)
         return
     for item in differences(policy, signed):
         if item.kind == "threshold" and item.now is not None:
             owner = item.name.rpartition(" #")[0]
-            position = positions.get(item.name) or places.named(owner)
+            position = positions.get(item.name) or positions.get(owner) or places.named(owner)
             key = "newer" if item.signed is None else "other"
             values = {"name": item.name, "now": item.now, "signed": item.signed}
             yield places.found(position, key, **values)

@@ -7,21 +7,24 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
+from itertools import count
 
 import yaml
 
+from policies.authoring.numbers import Number, clocks_of, numbers_of
 from policies.authoring.places import Places, parameters_in
-from policies.condition import Expression
 from policies.errors import FileProblems, Problem
 from policies.language.number_text import Value, scalar_text
-from policies.language.tree import Arithmetic, Case, Compare, Constant, MetricValue, Node, children
+from policies.language.tree import Arithmetic, Case, Compare, Node, Rank, children, walk
 from policies.meaning import meaning
 from policies.model import Policy
 from policies.yaml_source import Document, read_yaml
 
 SIGNOFF_VERSION = 1
 SIGNOFF_FILE = "signoff.yaml"
+
+# How the numbers of a clock are called.
+CLOCK = "clocks."
 
 _HEAD = "# Written by `highseas policy signoff`: who agreed to the policy, and to what.\n"
 _KEYS = ("signoff", "name", "on", "hash", "thresholds", "parts")
@@ -75,10 +78,9 @@ def thresholds(policy: Policy) -> tuple[Threshold, ...]:
         for name, value in policy.params.items()
         if name in users or name in own
     ]
-    seen: set[Node] = set()
+    seen: set[object] = set()
     for owner, trees in _owned_conditions(policy):
-        numbers = [item for tree in trees for item in _numbers(tree, tree, policy, seen)]
-        for place, (clause, value) in enumerate(numbers, start=1):
+        for place, (clause, value) in enumerate(_unnamed(trees, policy, seen), start=1):
             found.append(Threshold(f"{owner} #{place}", scalar_text(value), clause))
     return tuple(found)
 
@@ -197,6 +199,8 @@ def _owned_conditions(policy: Policy) -> Iterator[tuple[str, Iterable[Node]]]:
         if rule.process is not None:
             conditions += rule.process.conditions
         yield rule.id, [item.tree for item in conditions]
+    for clock, node in clocks_of(policy).items():
+        yield f"{CLOCK}{clock}", [node]
 
 
 def _own_parameters(policy: Policy) -> frozenset[str]:
@@ -208,62 +212,46 @@ def _own_parameters(policy: Policy) -> frozenset[str]:
 
 
 def _first_uses(policy: Policy) -> dict[str, Node]:
-    """The first smallest condition that a parameter decides, by the parameter's name; a window has
-    lost the name, and is found by its days where a condition names such a parameter."""
+    """The first smallest condition that a parameter decides, by the parameter's name."""
     found: dict[str, Node] = {}
     for _, trees in _owned_conditions(policy):
         for tree in trees:
-            for clause, node in _deciding(tree, tree, policy):
-                if isinstance(node, Constant) and node.name:
-                    found.setdefault(node.name, clause)
-    places = Places(policy)
-    for expression in _expressions(policy):
-        for name in sorted(places.parameters(expression) - set(found)):
-            days = policy.params.get(name)
-            for clause, node in _deciding(expression.tree, expression.tree, policy):
-                if isinstance(node, MetricValue) and node.days == days:
-                    found.setdefault(name, clause)
+            for clause, _, number in _numbers(tree, tree, policy, count()):
+                if number.name:
+                    found.setdefault(number.name, clause)
     return found
 
 
-def _expressions(policy: Policy) -> Iterator[Expression]:
-    yield from policy.conditions
-    yield from (pool.when for pool in policy.pools if pool.when is not None)
-    yield from (item for rule in policy.rules if rule.process for item in rule.process.conditions)
+def _unnamed(
+    trees: Iterable[Node], policy: Policy, seen: set[object]
+) -> Iterator[tuple[Node, Value]]:
+    """The numbers without a name, each once: a window that two metrics of a clause have is one,
+    and so are the numbers of a rank that decides several classes."""
+    for tree in trees:
+        for clause, place, number in _numbers(tree, tree, policy, count()):
+            known = (clause, _names(clause), number.kind, place, number.value)
+            if not number.name and known not in seen:
+                seen.add(known)
+                yield clause, number.value
 
 
-def _deciding(node: Node, clause: Node, policy: Policy) -> Iterator[tuple[Node, Node]]:
-    """The parts of a condition, each with the smallest comparison that holds it; what a score or a
-    tier is made of stands with these."""
-    if isinstance(node, Compare):
-        clause = node
-    yield clause, node
-    for child in children(node):
-        if not _is_named(child, policy):
-            yield from _deciding(child, clause, policy)
+def _names(tree: Node) -> tuple[str, ...]:
+    """The parameters of a condition: with others in their places it is another one."""
+    return tuple(number.name for node in walk(tree) for number in numbers_of(node))
 
 
 def _numbers(
-    node: Node, clause: Node, policy: Policy, seen: set[Node]
-) -> Iterator[tuple[Node, Value]]:
-    """The numbers without a name, each condition once; those of a score or a tier stand there."""
-    if isinstance(node, Compare):
-        if node in seen:
-            return
-        seen.add(node)
-        clause = node
-    if isinstance(node, MetricValue) and node.days and node.days not in policy.params.values():
-        yield clause, node.days
-    if isinstance(node, Constant) and _is_choice(node):
-        yield clause, node.value
+    node: Node, clause: Node, policy: Policy, places: Iterator[int]
+) -> Iterator[tuple[Node, int, Number]]:
+    """The numbers of a condition, each with the smallest comparison or rank that holds it, and its
+    place there (0 for a window); those of a score or a tier stand with these."""
+    if isinstance(node, Compare | Rank):
+        clause, places = node, count()
     for child in children(node):
         if not _is_named(child, policy):
-            yield from _numbers(child, clause, policy, seen)
-
-
-def _is_choice(node: Constant) -> bool:
-    is_number = isinstance(node.value, int | Decimal) and not isinstance(node.value, bool)
-    return is_number and node.value != 0 and not node.name
+            yield from _numbers(child, clause, policy, places)
+    for number in numbers_of(node):
+        yield clause, 0 if number.kind == "window" else next(places), number
 
 
 def _is_named(node: Node, policy: Policy) -> bool:

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 
+from policies.authoring.numbers import clocks_of
 from policies.authoring.signature import (
+    CLOCK,
     Difference,
     Signature,
     Threshold,
@@ -17,10 +19,7 @@ from policies.authoring.signature import (
 from policies.authoring.signoff_rules import Words, protection_title, rule_lines, words_for
 from policies.calendar import Calendar
 from policies.freezes import Anchor, Freeze
-from policies.language.metrics import CLOCKS
 from policies.language.number_text import plain
-from policies.language.rows import build_clock
-from policies.language.scope import Scope
 from policies.language.tree import Case, Node
 from policies.language.vocabulary import Type
 from policies.messages import has_message, message, table_label, value_text
@@ -54,7 +53,7 @@ def render_signoff(policy: Policy, language: str, *, signed: Signature | None) -
 
 def difference_text(difference: Difference, language: str) -> str:
     """One difference in words."""
-    name = difference.name
+    name = _threshold_name(difference.name, language)
     if difference.kind == "threshold":
         signed, now = difference.signed, difference.now
         absent = message(language, "signoff.difference.absent")
@@ -114,10 +113,15 @@ def _protected(words: Words, policy: Policy) -> Iterator[str]:
 
 
 def _protection(words: Words, item: Protection) -> str:
+    """What it is called, and its condition where that says more."""
+    title = protection_title(words, item)
+    condition = words.teller.sentence(item.when.tree)
+    named = words.say("protected.named", title=title, condition=condition)
+    if item.built_in or title == condition:
+        named = words.say("protected.title", title=title)
     return words.say(
         "protected.certain" if item.certain else "protected.item",
-        title=protection_title(words, item),
-        condition=words.teller.sentence(item.when.tree),
+        named=named,
         kinds=words.listed([words.kind(kind) for kind in KINDS if kind in item.kinds]),
     )
 
@@ -156,8 +160,17 @@ def _thresholds(words: Words, policy: Policy, signed: Signature | None) -> Itera
     yield _row(["---"] * len(heads))
     for item in found:
         value = words.text(_figure(item.value, words.language))
-        state = _threshold_state(words, item, signed)
-        yield _row([words.text(item.name), f"**{value}**", _used(words, item.clause), state])
+        state = _threshold_state(words, item, policy, signed)
+        name = words.text(_threshold_name(item.name, words.language))
+        yield _row([name, f"**{value}**", _used(words, item.clause), state])
+
+
+def _threshold_name(name: str, language: str) -> str:
+    """As it is called in the policy; of a clock, the words of the language."""
+    clock, sign, place = name.removeprefix(CLOCK).partition(" ")
+    if name.startswith(CLOCK):
+        return f"{message(language, f'clock.{clock}')}{sign}{place}"
+    return name
 
 
 def _used(words: Words, clause: Node | None) -> str:
@@ -178,9 +191,13 @@ def _row(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _threshold_state(words: Words, item: Threshold, signed: Signature | None) -> str:
+def _threshold_state(
+    words: Words, item: Threshold, policy: Policy, signed: Signature | None
+) -> str:
     if signed is None:
         return words.say("thresholds.default")
+    if signed.hash == policy.hash:  # whatever the numbers were called then
+        return words.say("thresholds.signed")
     value = signed.thresholds.get(item.name)
     if value is None:
         return words.say("thresholds.new")
@@ -190,10 +207,9 @@ def _threshold_state(words: Words, item: Threshold, signed: Signature | None) ->
 
 
 def _settings(words: Words, policy: Policy) -> Iterator[str]:
-    for clock, text in {**CLOCKS, **policy.clocks}.items():
+    for clock, tree in clocks_of(policy).items():
         name = message(words.language, f"clock.{clock}")
-        tree = build_clock(text, Scope(policy.params)).node
-        condition = "" if tree is None else words.teller.sentence(tree)
+        condition = words.teller.sentence(tree)
         yield f"- {words.say('settings.clock', clock=name, condition=condition)}"
     yield from (f"- {line}" for line in _calendar(words, policy.calendar))
     yield from (f"- {line}" for line in _money(words, policy.money))
@@ -242,7 +258,6 @@ def _money(words: Words, money: Money | None) -> Iterator[str]:
         yield words.say("settings.one_currency")
         return
     yield words.say("settings.money", base=money.base)
-    newest = {item.currency: item for item in sorted(money.rates)}
     rates = [
         words.say(
             "settings.rate",
@@ -251,7 +266,7 @@ def _money(words: Words, money: Money | None) -> Iterator[str]:
             base=money.base,
             since=item.since,
         )
-        for item in newest.values()
+        for item in sorted(money.rates)
     ]
     if rates:
         yield words.say("settings.rates", rates=words.say("semicolon").join(rates))

@@ -18,6 +18,7 @@ from policies.language.vocabulary import Type
 from policies.messages import message, value_text
 from policies.model import Policy, Protection, Rule, Stage
 from policies.process import Act, FieldMark, Pool, Process, ProcessDate, Revisit, Tell, Todo
+from policies.template import TEMPLATE_NAMES, names_of
 
 _SLOT = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
@@ -34,7 +35,11 @@ class Words:
 
     def text(self, written: str) -> str:
         """An author's words; the slots of a template show what will stand there."""
-        return self.teller.text(_SLOT.sub("〈\\1〉", written))
+        return self.teller.text(_SLOT.sub(self._slot, written))
+
+    def _slot(self, found: re.Match[str]) -> str:
+        is_known = found[1] in TEMPLATE_NAMES
+        return f"〈{self.say(f'slot.{found[1]}') if is_known else found[1]}〉"
 
     def listed(self, items: list[str]) -> str:
         return self.say("list").join(items)
@@ -82,11 +87,23 @@ def rule_lines(words: Words, rule: Rule, pools: tuple[Pool, ...]) -> Iterator[st
     if rule.reason:
         yield from ("", words.say("rule.reason", reason=_reason(words, rule.reason)))
     if rule.note:
-        yield from ("", words.say("rule.note"))
+        yield from ("", *_note(words, rule))
     if rule.process is not None:
         yield from ("", words.say("rule.later"), "")
         yield from (f"- {step}" for step in process_steps(words, rule.process))
     yield ""
+
+
+def _note(words: Words, rule: Rule) -> Iterator[str]:
+    """The text of an author's own note; that it gives the grounds where it does."""
+    if rule.template is None:
+        yield words.say("rule.note")
+        return
+    gives = "facts" in names_of(rule.template)
+    yield words.say("rule.note_grounds" if gives else "rule.note_text")
+    yield ""
+    for line in rule.template.strip().splitlines():
+        yield f"> {words.text(line)}".rstrip()
 
 
 def _single(words: Words, rule: Rule, pools: tuple[Pool, ...]) -> Iterator[str]:

@@ -20,13 +20,16 @@ from policies.language.vocabulary import Type
 
 @dataclass(frozen=True, slots=True)
 class Brackets:
-    """The arguments of a metric or a formula; `asked` is the text of the condition `rows`."""
+    """The arguments of a metric or a formula; `asked` is the text of the condition `rows`. The
+    parameters that the days and the number of cases are stand beside them by name."""
 
     days: int | None = None
     rows: Node | None = None
     asked: str = ""
     min_n: int | None = None
     otherwise: Constant | None = None
+    days_name: str = ""
+    min_n_name: str = ""
 
     def narrowed_by(self, outer: Brackets) -> Brackets:
         """These and the condition of the formula that the metric stands in."""
@@ -65,7 +68,13 @@ def read_brackets(
     if condition is not None:
         asked = argument_text(reader.reading.parsed, reader.reading.text, tree, len(trees) - 1)
     window = None if days is None else _window(item, days)
-    return replace(options, days=window, rows=rows, asked=asked)
+    name = parameter_name(days)
+    return replace(options, days=window, rows=rows, asked=asked, days_name=name)
+
+
+def parameter_name(node: Node | None) -> str:
+    """The parameter that a number is; empty if it is none."""
+    return node.name if isinstance(node, Constant) else ""
 
 
 def _is_number(reader: Reader, tree: exp.Expr) -> bool:
@@ -97,6 +106,7 @@ def read_options(reader: Reader, named: Mapping[str, exp.Expr]) -> Brackets | No
     return Brackets(
         min_n=None if min_n is None else checks.check_cases(min_n),
         otherwise=None if otherwise is None else checks.check_otherwise(otherwise),
+        min_n_name=parameter_name(min_n),
     )
 
 
@@ -115,6 +125,8 @@ def metric_node(metric: Metric, brackets: Brackets, scope: Scope) -> Node | None
         after,
         brackets.asked,
         brackets.otherwise,
+        days_name=brackets.days_name,
+        own=brackets.rows,
     )
 
 

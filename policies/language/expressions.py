@@ -11,7 +11,13 @@ from dataclasses import replace
 from sqlglot import exp
 
 from policies.language import checks
-from policies.language.brackets import Brackets, metric_node, read_brackets, read_options
+from policies.language.brackets import (
+    Brackets,
+    metric_node,
+    parameter_name,
+    read_brackets,
+    read_options,
+)
 from policies.language.checks import Refusal
 from policies.language.metrics import FORMULAS, FUNCTIONS, METRICS, MIN_CASES, Formula
 from policies.language.reader import Reader, called_name
@@ -27,6 +33,7 @@ from policies.language.tree import (
     DaysSince,
     HasTag,
     IsBlank,
+    MetricValue,
     Never,
     Node,
     Rank,
@@ -34,6 +41,7 @@ from policies.language.tree import (
     Rate,
     Today,
     WorkdaysSince,
+    rebuilt,
 )
 from policies.language.vocabulary import ATTRIBUTES, EVENTS, OWNER_ATTRIBUTES, Type
 from policies.suggestion import nearest
@@ -154,9 +162,10 @@ class CustomerReader(Reader):
         scope, formula = self.reading.scope, FORMULAS[name]
         if brackets.rows is not None:
             return self.adopt_whole(formula_tree(formula, brackets, scope))
-        key = f"formula {name} {brackets.days}"
+        key = f"formula {name} {brackets.days} {brackets.days_name}"
         if key not in scope.memo:
-            scope.memo[key] = formula_tree(formula, Brackets(brackets.days), scope)
+            window = Brackets(brackets.days, days_name=brackets.days_name)
+            scope.memo[key] = formula_tree(formula, window, scope)
         return self.adopt_whole(_with_options(scope.memo[key], brackets))
 
     def _days(self, tree: exp.Expr) -> tuple[Node, Node | None] | None:
@@ -265,7 +274,8 @@ class CustomerReader(Reader):
         value, *shares = parts
         checks.check_rank(name, value)
         if shares:
-            return Rank(RankKind(name), value, checks.check_shares(shares))
+            names = tuple(map(parameter_name, shares))
+            return Rank(RankKind(name), value, checks.check_shares(shares), names)
         return Rank(RankKind(name), value)
 
     def rate(self, tree: exp.Expr) -> Node | None:
@@ -277,7 +287,7 @@ class CustomerReader(Reader):
         part, whole = parts
         checks.check_rate(part, whole)
         min_n = MIN_CASES if options.min_n is None else options.min_n
-        return Rate(part, whole, min_n, options.otherwise)
+        return Rate(part, whole, min_n, options.otherwise, options.min_n_name)
 
 
 def formula_tree(formula: Formula, brackets: Brackets, scope: Scope) -> Node | None:
@@ -292,7 +302,15 @@ def formula_tree(formula: Formula, brackets: Brackets, scope: Scope) -> Node | N
     if parsed.complaints or reading.complaints:
         message = f"a formula is defined by a text that cannot be read: {text}"
         raise ValueError(message)
-    return _with_options(node, brackets)
+    named = None if node is None else rebuilt(node, lambda item: _with_days_name(item, brackets))
+    return _with_options(named, brackets)
+
+
+def _with_days_name(node: Node, brackets: Brackets) -> Node | None:
+    """The window of a formula's metrics is the one that the author named."""
+    if isinstance(node, MetricValue) and node.days is not None:
+        return replace(node, days_name=brackets.days_name)
+    return None
 
 
 def _with_options(node: Node | None, brackets: Brackets) -> Node | None:
@@ -300,7 +318,8 @@ def _with_options(node: Node | None, brackets: Brackets) -> Node | None:
     if not isinstance(node, Rate):
         return node
     min_n = node.min_n if brackets.min_n is None else brackets.min_n
-    return replace(node, min_n=min_n, otherwise=brackets.otherwise)
+    name = brackets.min_n_name
+    return replace(node, min_n=min_n, otherwise=brackets.otherwise, min_n_name=name)
 
 
 def _may_be_empty(attribute: Attribute) -> bool:

@@ -74,7 +74,8 @@ class MetricValue(Node):
     itself, its window and the policy's clocks ask for; None: all. `after`: only rows later than
     the last row of this condition count. `asked`: the author's own condition, as written.
     `otherwise`: the value where there is knowingly none. `certain`: rows that are known to count,
-    whatever else may be unknown: a count of at least so many.
+    whatever else may be unknown: a count of at least so many. For readers alone: `days_name`, the
+    parameter that the days are, and `own`, the author's condition as a tree.
     """
 
     name: str
@@ -84,6 +85,8 @@ class MetricValue(Node):
     asked: str = ""
     otherwise: Constant | None = None
     certain: bool = False
+    days_name: str = dataclasses.field(default="", compare=False)
+    own: Node | None = dataclasses.field(default=None, compare=False)
 
     @property
     def type(self) -> Type:
@@ -227,11 +230,13 @@ class RankKind(Enum):
 @dataclass(frozen=True, slots=True)
 class Rank(Node):
     """A customer's class by a number, against thresholds over all customers. `shares`: the parts
-    of the total, in percent, that class A, and A and B together, make up."""
+    of the total, in percent, that class A, and A and B together, make up. `share_names`: the
+    parameters that they are, for readers."""
 
     kind: RankKind
     value: Node
     shares: tuple[int, ...] = (80, 95)
+    share_names: tuple[str, ...] = dataclasses.field(default=("", ""), compare=False)
 
     @property
     def type(self) -> Type:
@@ -241,12 +246,14 @@ class Rank(Node):
 @dataclass(frozen=True, slots=True)
 class Rate(Node):
     """`part / whole`, cut off behind six decimals. Below `min_n` cases: `otherwise`, and unknown
-    without one; never a division by zero. Unknown when one of the two is."""
+    without one; never a division by zero. Unknown when one of the two is. `min_n_name`: the
+    parameter that `min_n` is, for readers."""
 
     part: Node
     whole: Node
     min_n: int
     otherwise: Constant | None
+    min_n_name: str = dataclasses.field(default="", compare=False)
 
     @property
     def type(self) -> Type:

@@ -19,6 +19,7 @@ from connector.remarks import (
     process_words,
     read_signed,
     sign_policy,
+    status_remarks,
 )
 from connector.workspace import ContactSection
 from policies.authoring.signature import SIGNOFF_FILE
@@ -232,3 +233,22 @@ def test_who_asks_for_no_owner_or_has_a_date_for_it_is_told_nothing(tmp_path: Pa
     assert owner_remarks(parse_policy(PLAIN), mapped(world), world.warehouse, "en") == []
     claimed = mapped(world, claimed=True)
     assert owner_remarks(parse_policy(SINCE), claimed, world.warehouse, "en") == []
+
+
+@pytest.mark.parametrize(
+    ("language", "line"),
+    [
+        ("en", "the statuses of gone, dusty are not written: set status_field"),
+        ("zh-CN", "gone、dusty的状态不会写入：请在 highseas.yaml"),
+        ("de", "der Status von gone, dusty wird nicht geschrieben: in highseas.yaml"),
+    ],
+)
+def test_statuses_that_no_field_is_named_for_are_told(language: str, line: str) -> None:
+    text = PLAIN.replace("{tag: gone}", "{tag: gone, status: Void}")
+    text += "  - {cleanout: dusty, when: open_deals > 3, mark: {tag: d, status: Dusty}}\n"
+    text += "  - {task: call, when: open_deals > 4, mark: {tag: c}}\n"
+    policy = parse_policy(text)
+    (told,) = status_remarks(policy, None, language)
+    assert told.startswith(line)
+    assert status_remarks(policy, "Status", language) == []
+    assert status_remarks(parse_policy(PLAIN), None, language) == []

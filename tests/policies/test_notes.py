@@ -76,6 +76,12 @@ def test_a_template_replaces_what_stands_between() -> None:
     assert all(f"{{{{ {name} }}}}" in text for name in TEMPLATE_NAMES)
 
 
+def test_a_template_that_begins_with_the_title_has_it_once() -> None:
+    rule = Rule("r", "void", VOID.stages, None, True, "\n {{ title }} \nmore", "gone")
+    note = NoteForm(rule, "s", "en").fill((), "X")
+    assert note == "Due to be archived: gone \nmore\nRef X"
+
+
 def rule(kind: str, *stages: str, **more: object) -> Rule:
     return Rule("r-17", kind, tuple(Stage(name, "t", None, None) for name in stages), **more)  # type: ignore[arg-type]
 

@@ -132,8 +132,8 @@ def test_the_chinese_statement_says_it_in_whole_sentences(policy: Policy) -> Non
         "# 华东\\|制造：制度说明",
         "尚未签署",
         "- 公海：找出应收回到公海、交由其他同事跟进的客户。",
-        "- **战略客户**：有标签“战略客户”，或“分层”的类别为“A”。不适用：公海、作废、终止合作。",
-        "- **接手保护期**：现负责人接手日期距今不足 **30** 天。不适用：公海。",
+        "- **战略客户**：有标签“战略客户”，或“分层”的类别为“A”。不受这些规则影响：公海、作废、终止合作。",
+        "- **接手保护期**：现负责人接手日期距今不足 **30** 天。不受这些规则影响：公海。",
         "本工具自带，不能关闭：",
         "### 超期未成交（公海）",
         "- 现负责人接手日期距今至少 **90** 天（no_deal_days）",
@@ -144,7 +144,7 @@ def test_the_chinese_statement_says_it_in_whole_sentences(policy: Policy) -> Non
         "字段“原因”写为“超期”（本版本尚不写入）、字段“天数”写为“90”（本版本尚不写入）、"
         "字段“自动”写为“是”（本版本尚不写入）。",
         "本版本只写入标记和备注，这些步骤由人执行",
-        "- 还剩 **4** 个工作日时通知负责人、上级主管：“请跟进 〈label〉”。",
+        "- 还剩 **4** 个工作日时通知负责人、上级主管：“请跟进 〈规则名称〉”。",
         "- 等待 **7** 个工作日，从通知送达起算。",
         "- 期间若客户最近回应（从未有过则取创建日期）距今不足 **7** 天，则取消。",
         "- 上级主管可批准延长，最多 **1** 次，每次 **15** 天。",
@@ -238,10 +238,12 @@ def test_thresholds_are_the_parameters_and_the_unnamed_numbers(policy: Policy) -
         "分层 #2": "100000",
         "超期未成交 #1": "7",
         "老客户沉睡 #1": "2",
-        "失联 #1": "5",
+        "失联 #1": "180",
+        "失联 #2": "5",
         "回款风险 #1": "365",
-        "回款风险 #2": "365",
+        "回款风险 #2": "5",
         "回款风险 #3": "0.6",
+        "clocks.response #1": "60",
     }
 
 
@@ -333,6 +335,130 @@ def test_a_broken_signature_is_refused_with_its_place(old: str, new: str, messag
     assert "highseas policy signoff" in error.value.hint
 
 
+COMPLETE = """
+policy: 2
+name: complete
+params: {half: 180, share: 70, cases: 8}
+money:
+  base: CNY
+  rates:
+    - {date: 2026-01-01, currency: USD, rate: 7.1}
+    - {date: 2025-01-01, currency: USD, rate: 7.2}
+protect:
+  - {id: named, when: days_since(last_order_at) < $half, from: [pool]}
+  - {id: literal, when: days_since(last_order_at) < 180, from: [pool]}
+rules:
+  - tier: value
+    bands:
+      - {name: A, when: "abc(orders_amount($half)) = 'A'", mark: {tag: a}}
+      - {name: B, when: "abc(orders_amount($half)) = 'B'", mark: {tag: b}}
+      - {name: C, when: "abc(orders_amount(180), $share, 90) = 'A'", mark: {tag: c}}
+      - {name: D, when: else}
+  - cleanout: leave
+    when: >-
+      on_time_rate(730) < 0.5 OR on_time_rate(730, min_n: $cases) < 0.4
+      OR orders_count($half, amount > 5000 AND NOT confirmed) > 8
+    mark: {tag: leave}
+    note: false
+  - task: call
+    when: "followups_count(30) = 0 AND order_interval_median(else: 45) > 20"
+"""
+
+
+def test_every_number_that_somebody_chose_is_in_the_table_once() -> None:
+    complete = parse_policy(COMPLETE, "policy.yaml")
+    found = [(item.name, item.value) for item in thresholds(complete)]
+    assert found == [
+        ("half", "180"),
+        ("share", "70"),
+        ("cases", "8"),
+        ("literal #1", "180"),
+        ("value #1", "80"),
+        ("value #2", "95"),
+        ("value #3", "180"),
+        ("value #4", "90"),
+        ("leave #1", "730"),
+        ("leave #2", "5"),
+        ("leave #3", "0.5"),
+        ("leave #4", "730"),
+        ("leave #5", "0.4"),
+        ("leave #6", "5000"),
+        ("leave #7", "8"),
+        ("call #1", "30"),
+        ("call #2", "45"),
+        ("call #3", "20"),
+        ("clocks.followup #1", "30"),
+    ]
+    for language in LANGUAGES:
+        page = render_signoff(complete, language, signed=None)
+        table = [line for line in page.splitlines() if line.startswith("| ")]
+        bold = set(re.findall(r"\*\*([\d.,]+)\*\*", page))
+        shown = {line.split(" | ")[1].strip("*") for line in table}
+        assert bold - shown <= {"50", "40", "0,4", "0,5"}
+        assert "clocks." not in page
+    page = render_signoff(complete, "zh-CN", signed=None)
+    assert "| 有效跟进 #1 | **30** |" in page
+    assert "客户回应：" not in page
+
+
+def test_a_statement_with_the_same_text_is_signed_whatever_its_numbers_were_called() -> None:
+    complete = parse_policy(COMPLETE, "policy.yaml")
+    signed = replace(sign(complete, "Li", date(2026, 11, 22)), thresholds={"leave #1": "9"})
+    page = render_signoff(complete, "en", signed=signed)
+    assert page.count("| signed |") == len(thresholds(complete))
+
+
+def test_a_clock_that_changed_is_named_in_the_words_of_the_language(policy: Policy) -> None:
+    signature = sign(policy, "Li", date(2026, 11, 22))
+    now = changed("seconds >= 60", "seconds >= 90")
+    texts = [difference_text(item, "zh-CN") for item in differences(now, signature)]
+    assert "阈值“客户回应 #1”：签署时为 60，现为 90" in texts
+
+
+def test_all_dated_rates_are_told_and_not_the_newest_alone() -> None:
+    page = render_signoff(parse_policy(COMPLETE, "policy.yaml"), "en", signed=None)
+    assert "1 USD = 7.2 CNY (from 2025-01-01); 1 USD = 7.1 CNY (from 2026-01-01)" in page
+
+
+NOTED = """
+policy: 2
+name: noted
+rules:
+  - {void: gone, reason: lost_contact, when: open_deals > 3, mark: {tag: g}, note: NOTE}
+"""
+
+
+@pytest.mark.parametrize(
+    ("note", "told", "absent"),
+    [
+        ("true", "A note says why.\n", ">  "),
+        (
+            '"Please ask {{ label }}."',
+            "A note says:\n\n> Please ask 〈title of the rule〉.\n",
+            "why",
+        ),
+        ('"Why: {{ facts }}\\n\\nBye"', "A note that gives", "A note says"),
+    ],
+)
+def test_the_text_of_a_note_is_shown(note: str, told: str, absent: str) -> None:
+    text = NOTED.replace("NOTE", note)
+    page = render_signoff(parse_policy(text, "policy.yaml"), "en", signed=None)
+    rules = page.partition("## The rules")[2].partition("## Thresholds")[0]
+    assert told in rules
+    assert absent not in rules
+
+
+def test_a_protection_is_told_once_where_its_name_says_it_all() -> None:
+    text = PLAIN + "protect: [{id: a, label: 有进行中商机, when: open_deals > 0, from: [void]}]\n"
+    text += "  - {void: gone, reason: lost_contact, when: open_deals > 3, mark: {tag: g}}\n"
+    head, tail = text.split("protect: ")
+    line, rule = tail.split("\n", 1)
+    page = render_signoff(parse_policy(head + rule + "protect: " + line), "zh-CN", signed=None)
+    assert "- **有进行中商机**。不受这些规则影响：作废。\n" in page
+    line = "- **有未结清的应收单**。不受这些规则影响：公海、作废、终止合作。无法确定时不予保护。\n"
+    assert line in page
+
+
 SCORED = """
 policy: 2
 name: scored
@@ -406,7 +532,7 @@ def test_each_threshold_says_the_smallest_condition_that_it_decides() -> None:
         "single #1": "2",
         "grade #1": "4",
         "grade #2": "1000",
-        "grade #3": "1000",
+        "grade #3": "5",
         "call #1": "5",
         "call #2": "2",
     }
