@@ -272,7 +272,8 @@ def policy_test_lines(report: PolicyTestReport, language: str = "") -> list[str]
     for failure in report.failures:
         place = f"{failure.file}:{failure.line}"
         values = {"place": place, "customer": failure.customer, "rule": failure.rule}
-        words = {"expected": failure.expected, "got": _translated(failure.got, language)}
+        sides = {"expected": failure.expected, "got": failure.got}
+        words = {side: _translated(word, language) for side, word in sides.items()}
         hint = f" - {failure.hint}" if failure.hint else ""
         lines.append(message(language, "test.failure", **values, **words) + hint)
         lines += [f"  {evidence_phrase(language, item)}" for item in failure.evidence]

@@ -93,7 +93,8 @@ def _gaps(
         same = (gap.rule, first.change.part, gap.edge, gap.position)
         known = found.setdefault(same, gap)
         found[same] = replace(known, asks=tuple(dict.fromkeys((*known.asks, *gap.asks))))
-    return iter(sorted(found.values(), key=lambda gap: gap.position))
+    # Parts that read the same ask for the same customer.
+    return iter(dict.fromkeys(sorted(found.values(), key=lambda gap: gap.position)))
 
 
 def _position(places: Places, mutant: Mutant) -> Position:

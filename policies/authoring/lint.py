@@ -18,14 +18,13 @@ from policies.language.tree import (
     AnyOf,
     Attribute,
     DaysSince,
-    Leaf,
     MetricValue,
     Node,
     Not,
     leaves,
     walk,
 )
-from policies.messages import message
+from policies.messages import message, metric_label, table_label
 from policies.model import EXITS, Policy, Rule
 from policies.moment import SourceState
 
@@ -208,7 +207,8 @@ def _not_pulled(
         for when in rule.conditions:
             for leaf, fact in _unread(when, sources):
                 position = places.word(when, word_pattern(name_in(leaf)))
-                values = {"rule": rule.id, "fact": name_in(leaf), "table": fact}
+                values = {"rule": rule.id, "label": metric_label(places.language, leaf.name)}
+                values |= {"table": fact, "name": table_label(places.language, fact)}
                 yield places.found(position, "not_pulled", **values)
     idle: dict[str, str] = {}
     for shield in policy.protections:
@@ -217,16 +217,25 @@ def _not_pulled(
                 idle[message(places.language, shield.label_key)] = fact
                 continue
             position = places.word(shield.when, word_pattern(name_in(leaf)))
-            values = {"name": shield.id, "fact": name_in(leaf), "table": fact}
+            label, table = (
+                metric_label(places.language, leaf.name),
+                table_label(places.language, fact),
+            )
+            values = {"name": shield.id, "label": label, "table": table}
             yield places.found(position, "shield_not_pulled", **values)
     if idle:
-        tables = ", ".join(dict.fromkeys(idle.values()))
-        yield places.found(places.top, "guards_idle", names=places.listed(idle), tables=tables)
+        tables = dict.fromkeys(table_label(places.language, fact) for fact in idle.values())
+        named = {"names": places.listed(idle), "tables": places.listed(tables)}
+        yield places.found(places.top, "guards_idle", **named)
 
 
-def _unread(when: Expression, sources: Mapping[str, SourceState]) -> Iterator[tuple[Leaf, str]]:
+def _unread(
+    when: Expression, sources: Mapping[str, SourceState]
+) -> Iterator[tuple[MetricValue, str]]:
     """The facts of a condition whose tables were not pulled, each with its table."""
     for leaf in leaves(when.tree):
-        fact = METRICS[leaf.name].fact if isinstance(leaf, MetricValue) else None
-        if fact and not sources.get(fact, _NOT_PULLED).complete:
+        if not isinstance(leaf, MetricValue):
+            continue
+        fact = METRICS[leaf.name].fact
+        if not sources.get(fact, _NOT_PULLED).complete:
             yield leaf, fact

@@ -37,7 +37,7 @@ def conditions(policy: Policy, places: Places) -> Iterator[Problem]:
     for protection in policy.protections:
         if not protection.built_in:
             name = places.say("rule", rule=protection.id)
-            found = _condition(name, protection.when, places)
+            found = _condition(name, protection.when, places, kept="safe")
             yield from found or _parts(protection.when, places)
 
 
@@ -74,16 +74,18 @@ def _pools(rule: Rule, places: Places) -> Iterator[Problem]:
             yield from _parts(when, places)
 
 
-def _condition(name: str, when: Expression, places: Places) -> list[Problem]:
-    """The whole condition."""
+def _condition(name: str, when: Expression, places: Places, *, kept: str = "in") -> list[Problem]:
+    """The whole condition. `kept`: customers are in a rule, or safe by a protection."""
     if not can_hold(when.tree):
         culprits = _contradiction(when.tree)
         parts = places.say("and").join(map(written, culprits))
         key = "impossible_together" if len(culprits) > 1 else "impossible"
         position = _place(when, culprits[-1], places)
-        return [places.found(position, key, name=name, parts=parts)]
+        nobody = places.say(f"nobody.{kept}", name=name)
+        return [places.found(position, key, nobody=nobody, parts=parts)]
     if always_holds(when.tree):
-        return [places.found(_place(when, when.tree, places), "always", name=name)]
+        everybody = places.say(f"everybody.{kept}", name=name)
+        return [places.found(_place(when, when.tree, places), "always", everybody=everybody)]
     return []
 
 

@@ -34,7 +34,7 @@ from policies.language.tree import (
     walk,
 )
 from policies.language.vocabulary import Type
-from policies.messages import message
+from policies.messages import column_label, message, table_label
 from policies.model import Policy, Protection, Rule
 
 # The other operator at the same edge, and the side on which the neighbouring value lies.
@@ -53,7 +53,15 @@ class Ask:
     values: tuple[tuple[str, str], ...]
 
     def told(self, language: str) -> str:
-        return message(language, f"gap.{self.key}", **dict(self.values))
+        values = dict(self.values)
+        if "table" not in values:
+            return message(language, f"gap.{self.key}", **values)
+        table = values["table"]
+        said = {"table": table_label(language, table), "days": values["days"]}
+        if "column" in values:
+            name = values["column"]
+            said |= {"name": name, "column": column_label(language, table, name)}
+        return message(language, f"gap.{self.key}", **said)
 
 
 def _ask(key: str, **values: str) -> Ask:

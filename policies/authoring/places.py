@@ -123,13 +123,6 @@ class Places:
         behind = rf"{word_pattern(near)}[^\n]{{0,60}}?({number})"
         return self.word(expression, behind, number)
 
-    def parameters(self, expression: Expression) -> frozenset[str]:
-        """The parameters that a condition names, itself or by way of what it is defined by."""
-        document = self._policy.documents.get(expression.file)
-        behind = [] if document is None else self._behind(expression, document)
-        texts = (place.text_at(path) or "" for place, path in behind)
-        return parameters_in(expression.text).union(*map(parameters_in, texts))
-
     def _behind(self, expression: Expression, document: Document) -> Iterator[Spot]:
         """The other texts that a condition is made of: pools, definitions and scores."""
         if document.text_at(expression.path) != expression.text:

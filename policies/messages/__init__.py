@@ -1,6 +1,6 @@
 """The words that people read, in each language, and the one renderer of numbers and dates."""
 
-from policies.messages.catalogue import catalogue, has_message, message
+from policies.messages.catalogue import catalogue, counted, has_message, message
 from policies.messages.phrases import (
     column_label,
     condition_words,
@@ -15,6 +15,7 @@ __all__ = [
     "catalogue",
     "column_label",
     "condition_words",
+    "counted",
     "evidence_phrase",
     "has_message",
     "input_label",

@@ -77,6 +77,11 @@ def message(language: str, key: str, /, **values: object) -> str:
     return text.format_map(_Blank(shown))
 
 
+def counted(language: str, key: str, count: int, /, **values: object) -> str:
+    """The message of so many: `KEY.one` or `KEY.other`, where `count` stands for the number."""
+    return message(language, f"{key}.{'one' if count == 1 else 'other'}", count=count, **values)
+
+
 def grouped(language: str, figure: str) -> str:
     """`1,234.5` with the two signs of the language."""
     signs = _signs(language)

@@ -132,6 +132,7 @@ def test_a_case_that_fails_shows_its_evidence(policy_path: Path) -> None:
     assert (failure.file, failure.line) == ("a.yaml", 33)
     assert {item.name: item.value for item in failure.evidence}["invoices_due(365)"] == 5
     lines = policy_test_lines(report, "zh-CN")
+    assert lines[0].endswith("应为 否，实际为 是")
     assert any("5" in line for line in lines[1:3])
 
 

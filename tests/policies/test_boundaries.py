@@ -164,7 +164,29 @@ def test_the_windows_of_a_rate_move_together() -> None:
     assert found == [
         "4:42: no case covers the edge of 0.7 in 't' - add a customer with on_time_rate(365) = 0.7"
     ]
-    assert "with a row in invoices whose due_on is 366 days ago" in task(when)[0]
+    assert "with a row in invoices whose due (due_on) is 366 days ago" in task(when)[0]
+
+
+def test_what_a_customer_needs_is_told_in_the_words_of_the_language() -> None:
+    policy = parse_policy(
+        "policy: 2\nname: p\nrules:\n"
+        "  - {task: t, when: orders_count(90) > 0 OR on_time_rate(365) < 0.7, mark: {tag: t}}\n"
+    )
+    told = {
+        language: "\n".join(str(gap.problem) for gap in uncovered(policy, (), language=language))
+        for language in ("en", "de", "zh-CN")
+    }
+    assert "with a row in orders 91 days ago" in told["en"]
+    assert "91 天前有一条订单记录" in told["zh-CN"]
+    assert "有一条应收单记录，其到期日（due_on）在 366 天前" in told["zh-CN"]
+    assert "mit einem Eintrag unter „Aufträge“ vor 91 Tagen" in told["de"]
+
+
+def test_gaps_that_read_the_same_are_told_once() -> None:
+    long = "confirmed AND currency = 'CNY' AND amount <> 7 AND amount <> 8 AND amount <> 9"
+    parts = (f"orders_count(365, {long} AND amount > {least}) > 0" for least in (10, 20, 30))
+    found = task(" AND ".join(parts))
+    assert len(found) == len(set(found))
 
 
 def test_a_number_of_a_calculation() -> None:

@@ -134,7 +134,15 @@ rules:
         "9:12: everybody in 'v' is protected by 'b' - "
         "the rule never acts: narrow the protection, or leave the kind out of from:"
     ]
-    assert any("nobody is in 'd'" in item for item in found)
+    assert any("'d' protects nobody" in item for item in found)
+
+
+def test_a_protection_that_always_holds_is_said_to_protect_everybody() -> None:
+    text = "protect: [{id: p, when: open_deals >= 0, from: [void]}]\nrules:\n"
+    text += "  - {void: v, reason: no_intent, when: open_deals > 1, mark: {tag: v}}\n"
+    policy = parse_policy(HEAD + text)
+    told = [problem.message for problem in lint(policy, language="zh-CN")]
+    assert "此条件总是成立：所有客户都受“p”保护" in told
 
 
 def test_a_protection_from_tiers_that_take_everybody_is_fine() -> None:
@@ -241,9 +249,12 @@ def test_facts_that_nobody_pulls() -> None:
     )
     signed = sign(policy, "Wang", date(2026, 6, 1))
     assert [_plain(item) for item in lint(policy, signed=signed, sources=ALL)] == [
-        "4:44: 't' reads surveys_count, and surveys are not pulled - "
-        "map them in highseas.yaml, or leave them out of the rule"
+        "4:44: 't' reads survey answers, and surveys (surveys) are not pulled yet - "
+        "name their source in mapping.yaml, or leave them out of the rule"
     ]
+    (chinese,) = lint(policy, signed=signed, sources=ALL, language="zh-CN")
+    assert chinese.message == "“t”用到“调查答复数”，但“满意度调查”（surveys）尚未拉取"
+    assert chinese.suggestion == "在 mapping.yaml 中指定来源，或不在规则中使用"
 
 
 @pytest.mark.parametrize(
