@@ -8,8 +8,9 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from policies.errors import Problem
+from policies.signs import wide_sign
 from policies.suggestion import described, nearest, shortened
-from policies.yaml_source import Document, PathKey, wide_sign
+from policies.yaml_source import Document, PathKey
 
 _WORDS = {
     "string_type": "expected text",
@@ -30,6 +31,10 @@ _WORDS = {
     "model_attributes_type": "expected keys and values",
 }
 
+_LISTS = frozenset({"list_type", "tuple_type"})
+# How many keys an example of a list shows.
+_SHOWN = 2
+
 # Without these the keys beside them mean nothing.
 _NEEDED = {("calendar", "holidays"), ("money", "base")}
 
@@ -38,7 +43,11 @@ def problems_from_validation(
     document: Document, error: ValidationError, model: type[BaseModel] | None = None
 ) -> list[Problem]:
     """One problem for each thing that pydantic refused; `model` lets unknown keys be corrected."""
-    return [_problem(document, item, model) for item in error.errors(include_url=False)]
+    return [
+        document.blank_by_comment(_resolved(document, item["loc"]))
+        or _problem(document, item, model)
+        for item in error.errors(include_url=False)
+    ]
 
 
 def refused_parts(document: Document, error: ValidationError) -> frozenset[PathKey]:
@@ -73,18 +82,29 @@ def _problem(document: Document, item: Mapping[str, Any], model: Any) -> Problem
         hint = nearest(str(value), [each.strip(" '") for each in offered])
         return document.problem(path, f"{described(value)} is not a value for this key", hint)
     if kind in {"value_error", "assertion_error"}:
-        hint = getattr(context["error"], "suggestion", "")
+        hint = getattr(context["error"], "suggestion", "") or _meant(kind, item["input"])
         return document.problem(path, str(context["error"]), hint)
     expectation = _WORDS.get(kind)
     if expectation:
         message = f"{expectation}, found {described(item['input'])}"
-        return document.problem(path, message, _wide_sign_in(item["input"]))
-    return document.problem(path, str(item["msg"]).lower(), _wide_sign_in(item["input"]))
+        return document.problem(path, message, _meant(kind, item["input"]))
+    return document.problem(path, str(item["msg"]).lower(), _meant(kind, item["input"]))
 
 
-def _wide_sign_in(value: object) -> str:
-    """A structure that was meant, but written with signs that make it a text."""
-    return wide_sign(value) if isinstance(value, str) else ""
+def _meant(kind: str, value: object) -> str:
+    """What was meant by a value of another type: a structure written with signs that make it a
+    text, or a list without its dash."""
+    if isinstance(value, str):
+        return wide_sign(value)
+    if kind not in _LISTS or not isinstance(value, Mapping) or not value:
+        return ""
+    plain = [f"{key}: {shortened(part)}" for key, part in value.items() if _is_plain(part)]
+    shown = [*plain[:_SHOWN], *(["..."] if len(value) > len(plain[:_SHOWN]) else [])]
+    return f"each item of a list begins with a dash: - {{{', '.join(shown)}}}"
+
+
+def _is_plain(value: object) -> bool:
+    return value is not None and not isinstance(value, Mapping | list)
 
 
 def _split(expected: str) -> list[str]:

@@ -17,92 +17,19 @@ from typing import Any
 import yaml
 
 from policies.errors import ConfigurationError, FileProblems, Problem
+from policies.signs import without_quotes
+from policies.yaml_faults import fault
 
 MAX_CHARACTERS = 2_000_000
 MAX_DEPTH = 40
 
 PathKey = tuple[str | int, ...]
 
-# Signs of a Chinese keyboard or a word processor, and the ones of YAML that are meant.
-_WIDE = {
-    "：": "': ' with a space after it",
-    "，": "', ' with a space after it",
-    "\uff5b": "'{'",
-    "\uff5d": "'}'",
-    "\uff3b": "'['",
-    "\uff3d": "']'",
-    "【": "'['",
-    "】": "']'",
-    "“": "a straight quote",
-    "”": "a straight quote",
-    "\uff03": "'#'",
-    "\uff0d": "'-'",
-    "\u3000": "a plain space",
-}
-_UNCLOSED = "this is not readable YAML: a quote has no partner"
-_SENTENCES = (
-    (
-        "mapping values",
-        "a second ': ' stands in this value",
-        "put the whole value in double quotes; if it begins a key, indent it like its neighbours",
-    ),
-    (
-        "could not find expected ':'",
-        "this is not readable YAML: a key has no ': ' behind it",
-        "write KEY: VALUE",
-    ),
-    (
-        "expected ',' or ']'",
-        "this is not readable YAML: a list lacks ',' or ']'",
-        "close the list; inside [...] put a value with a comma in double quotes",
-    ),
-    (
-        "expected ',' or '}'",
-        "this is not readable YAML: keys and values lack ',' or '}'",
-        "close the bracket; inside {...} put a value with a comma in double quotes",
-    ),
-    (
-        "expected <block end>",
-        "this is not readable YAML: this does not fit to the lines above",
-        "check its indentation, dashes, brackets and quotes",
-    ),
-    ("unexpected end of stream", _UNCLOSED, "close it"),
-    ("found unexpected document separator", _UNCLOSED, "close it"),
-    (
-        "that cannot start any token",
-        "this character cannot begin a value",
-        "put the value in quotes",
-    ),
-    (
-        "expected a single document",
-        "this is not readable YAML: a second document begins here",
-        "keep one document, without --- and ... in it",
-    ),
-    (
-        "but found '<document start>'",
-        "this is not readable YAML: a second document begins here",
-        "keep one document, without --- and ... in it",
-    ),
-    (
-        "but found '<scalar>'",
-        "this is not readable YAML: text stands behind the end of the values",
-        "check the lines above it",
-    ),
-    (
-        "expected the node content",
-        "this is not readable YAML: a value is missing here, or stands on its own",
-        "",
-    ),
-    (
-        "sequence entries are not allowed",
-        "this is not readable YAML: a dash in the wrong place",
-        "a list begins on a line of its own",
-    ),
-    ("unknown escape character", "a backslash stands for nothing here", "use single quotes"),
-)
-
+_NEGATED = "write NOT before a condition, or put the whole value in double quotes"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _HALF = "half of a character (\\uD800 to \\uDFFF) cannot stand here"
+# A comment proper has a space behind its sign.
+_COMMENT = re.compile(r"[ \t]+(#[^\s#]+)")
 _WORDS = {"": None, "null": None, "true": True, "false": False}
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,18})?(?:[eE][-+]?[0-9]{1,2})?")
@@ -151,6 +78,18 @@ class Document:
     def problem_in(self, path: PathKey, offset: int, message: str, suggestion: str = "") -> Problem:
         """As `problem`, for one character of an expression or a template."""
         return Problem(self.name, *self.position_in(path, offset), message, suggestion)
+
+    def blank_by_comment(self, path: PathKey) -> Problem | None:
+        """Nothing stands at `path`, because what was meant to begins with a #: the problem."""
+        span = self.spans.get(path)
+        if span is None or self._at(path) is not None:
+            return None
+        match = _COMMENT.match(self.text, span.end)
+        if match is None:
+            return None
+        column = span.column + match.start(1) - span.start
+        hint = f'quote it: "{match.group(1)}"'
+        return Problem(self.name, span.line, column, "nothing but a comment stands here", hint)
 
     def without(self, gone: Collection[PathKey]) -> Document:
         """The document without these values; all others keep their places in the file."""
@@ -214,13 +153,7 @@ def read_yaml(text: str | bytes, name: str) -> Document:
     try:
         return reader.document()
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        message, suggestion = _reworded(error)
-        lines = decoded.splitlines()[max(line - 2, 0) : line]
-        suggestion = next(filter(None, map(wide_sign, reversed(lines))), suggestion)
-        problem = Problem(name, line, column, message, suggestion)
-        raise FileProblems([problem]) from None
+        raise FileProblems([fault(decoded, name, error)]) from None
     except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
         raise FileProblems([Problem(name, 1, 1, f"this is not readable YAML ({error})")]) from None
 
@@ -269,22 +202,6 @@ def _from_utf8(content: bytes, name: str) -> str:
         raise FileProblems([Problem(name, line, column, message, "save it as UTF-8")]) from None
 
 
-def wide_sign(text: str) -> str:
-    """What to write instead of the first full-width or curly sign that means nothing in YAML."""
-    found = next((sign for sign in text if sign in _WIDE), "")
-    return f"the sign {found} means nothing here: write {_WIDE[found]}" if found else ""
-
-
-def _reworded(error: yaml.MarkedYAMLError) -> tuple[str, str]:
-    text = error.problem or error.context or "unreadable"
-    if "'\\t'" in text:
-        return "a tab cannot start a YAML value", "indent with spaces"
-    for words, message, suggestion in _SENTENCES:
-        if words in text:
-            return message, suggestion
-    return f"this is not readable YAML: {text}", ""
-
-
 class _Reader:
     """Turns YAML nodes into values and remembers where each stood."""
 
@@ -310,7 +227,8 @@ class _Reader:
             if isinstance(event, yaml.AliasEvent):
                 self._add(event.start_mark, f"the alias *{event.anchor} is not allowed here")
             elif getattr(event, "tag", None) not in (None, "!"):
-                self._add(event.start_mark, f"the tag {event.tag} is not allowed here")
+                hint = _NEGATED if event.tag.startswith("!") else ""
+                self._add(event.start_mark, f"the tag {event.tag} is not allowed here", hint)
             depth += isinstance(event, yaml.CollectionStartEvent)
             depth -= isinstance(event, yaml.CollectionEndEvent)
             if depth > MAX_DEPTH:
@@ -332,6 +250,10 @@ class _Reader:
         if _SURROGATE.search(node.value):
             self._add(node.start_mark, _HALF)
         quoted = isinstance(node, yaml.ScalarNode) and node.style
+        meant = "" if quoted else without_quotes(node.value)
+        if meant:
+            message = "these quotes would be part of the text"
+            self._add(node.start_mark, message, f'write "{meant}"')
         return node.value if quoted else plain_scalar(node.value)
 
     def _mapping(self, node: yaml.MappingNode, path: PathKey) -> dict[str, Any]:

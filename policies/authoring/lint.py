@@ -217,11 +217,8 @@ def _not_pulled(
                 idle[message(places.language, shield.label_key)] = fact
                 continue
             position = places.word(shield.when, word_pattern(name_in(leaf)))
-            label, table = (
-                metric_label(places.language, leaf.name),
-                table_label(places.language, fact),
-            )
-            values = {"name": shield.id, "label": label, "table": table}
+            values = {"name": shield.id, "label": metric_label(places.language, leaf.name)}
+            values |= {"table": table_label(places.language, fact)}
             yield places.found(position, "shield_not_pulled", **values)
     if idle:
         tables = dict.fromkeys(table_label(places.language, fact) for fact in idle.values())

@@ -13,6 +13,7 @@ from policies.loader.draft import Draft, check_nothing_gone, draft_of, laid_upon
 from policies.loader.ledger import Ledger, Place
 from policies.loader.schema import VERSION, PolicyShape
 from policies.loader.upgrade import upgraded
+from policies.signs import wide_sign
 from policies.suggestion import closest, nearest
 from policies.validation import problems_from_validation, refused_parts
 from policies.yaml_source import Document, PathKey, read_yaml, read_yaml_file
@@ -65,11 +66,13 @@ def merged(layers: tuple[Layer, ...], ledger: Ledger, *, partial: bool = False) 
 def _layer(document: Document, folder: Path | None, ledger: Ledger) -> Layer:
     if not isinstance(document.value, dict):
         message = "a policy file holds keys and values"
-        ledger.add(Place(document), message, f"begin with policy: {VERSION}")
+        hint = wide_sign(str(document.value)) or f"begin with policy: {VERSION}"
+        ledger.add(Place(document), message, hint)
         return Layer(document, None, folder)
     current = upgraded(document, ledger)
     if current is None:
         return Layer(document, None, folder)
+    ledger.problems += filter(None, map(current.blank_by_comment, current.spans))
     try:
         return Layer(current, PolicyShape.model_validate(current.value), folder)
     except ValidationError as error:
