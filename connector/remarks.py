@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import Path
 
+from connector.fact_remarks import fact_remarks
 from connector.guard import NOT_LOGGED
 from connector.mapping import CompiledMapping
 from connector.policy_fit import readers_of, uncovered_years
 from connector.warehouse import Warehouse
-from connector.workspace import replace_file
+from connector.workspace import Workspace, replace_file
 from policies.authoring.signature import (
     SIGNOFF_FILE,
     Signature,
@@ -24,6 +25,7 @@ from policies.authoring.signature import (
 from policies.authoring.signoff import difference_text
 from policies.messages import has_message, message
 from policies.model import Policy
+from policies.moment import AsOf
 from policies.process import Process
 
 _SINCE = "owned_since"
@@ -67,6 +69,18 @@ def owner_remarks(
         found = connection.execute(_UNTOLD).fetchone()
     count = found[0] if found else 0
     return [message(language, "policy.owned_since", count=count, **values)] if count else []
+
+
+def plan_remarks(
+    policy: Policy, workspace: Workspace, warehouse: Warehouse, as_of: AsOf
+) -> tuple[str, ...]:
+    """What both a check and a plan say of a policy, and of the facts it is held against."""
+    language = workspace.language
+    return (
+        *policy_remarks(policy, workspace.policy_path, language, as_of.day),
+        *status_remarks(policy, workspace.status_field, language),
+        *fact_remarks(policy, warehouse, as_of, language),
+    )
 
 
 def status_remarks(policy: Policy, status_field: str | None, language: str) -> list[str]:

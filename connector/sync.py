@@ -25,7 +25,6 @@ from connector.errors import (
     RemoteError,
     UnavailableError,
 )
-from connector.fact_remarks import fact_remarks
 from connector.guard import Rest
 from connector.journal import RESEED, Journal
 from connector.lock import workspace_lock
@@ -43,7 +42,7 @@ from connector.policy_fit import (
 from connector.ports import Adapter, Organisation, Schema, SelfDescribed
 from connector.promises import Caveat, caveats
 from connector.pull import PullReport, pull
-from connector.remarks import contact_remarks, owner_remarks, policy_remarks, status_remarks
+from connector.remarks import contact_remarks, owner_remarks, plan_remarks
 from connector.reseed import reseed
 from connector.settle import Time
 from connector.undo import plan_undo
@@ -170,11 +169,9 @@ def check_workspace(context: Context) -> Checked:
     check_fits(context, policy)
     as_of = as_of_moment(workspace, None, context.now())
     remarks = (
-        *policy_remarks(policy, workspace.policy_path, language, as_of.day),
-        *status_remarks(policy, workspace.status_field, language),
+        *plan_remarks(policy, workspace, context.warehouse, as_of),
         *owner_remarks(policy, context.compiled_mapping, context.warehouse, language),
         *contact_remarks(policy, workspace.not_logged, language),
-        *fact_remarks(policy, context.warehouse, as_of, language),
     )
     return Checked(organisation, schema, policy, remarks, unkept_promises(context))
 
@@ -243,13 +240,7 @@ def make_plan(
     with recorded(journal, "plan") as summary:
         plan = build_plan(planning, context.warehouse, journal, overrides or {})
         summary.update(plan=plan.id, changes=plan.changes)
-    language = workspace.language
-    remarks = [
-        *policy_remarks(policy, workspace.policy_path, language, moment.day),
-        *status_remarks(policy, workspace.status_field, language),
-        *fact_remarks(policy, context.warehouse, moment, language),
-    ]
-    return Planned(plan, pulled, tuple(remarks))
+    return Planned(plan, pulled, plan_remarks(policy, workspace, context.warehouse, moment))
 
 
 def find_own_notes(context: Context, journal: Journal, planning: PlanContext) -> None:
