@@ -43,12 +43,7 @@ class Constant(Node):
         return _CONSTANT_TYPES[type(self.value)]
 
 
-_CONSTANT_TYPES = {
-    bool: Type.BOOLEAN,
-    int: Type.INTEGER,
-    Decimal: Type.NUMBER,
-    str: Type.TEXT,
-}
+_CONSTANT_TYPES = {bool: Type.BOOLEAN, int: Type.INTEGER, Decimal: Type.NUMBER, str: Type.TEXT}
 
 
 @dataclass(frozen=True, slots=True)

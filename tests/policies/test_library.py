@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from policies.library import library_names, library_text
 from policies.loader.guards import GUARD_IDS
-from policies.policy import library_names, library_policy, library_text, load_policy
+from policies.policy import load_policy
+from tests.policies.policy_world import library_policy
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "docs" / "examples" / "manufacturer.yaml"

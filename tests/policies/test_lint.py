@@ -407,10 +407,10 @@ rules:
     assert first == (
         "1:1: protections that are always there protect nobody now: an invoice is not paid yet, "
         "a quote is still valid, a deal was won - "
-        "not pulled: invoices, quotes, deals; map them in highseas.yaml"
+        "not pulled yet: invoices, quotes, deals; name their source in mapping.yaml"
     )
     assert [item.partition(" - ")[0] for item in rest] == [
-        "4:39: the protection 'deals' reads open_deals, and deals are not pulled"
+        "4:39: the protection 'deals' reads open deals, and deals are not pulled yet"
     ]
     assert lint(policy, signed=signed) == ()
 
