@@ -23,7 +23,7 @@ from policies.evaluation.compile_sql import compile_evaluation
 from policies.evaluation.evidence import EvidenceItem
 from policies.language.metrics import MIN_CASES
 from policies.language.vocabulary import SQL_TYPES, TABLES, Type
-from policies.messages import evidence_phrase, message
+from policies.messages import counted, evidence_phrase, message
 from policies.messages.catalogue import FALLBACK
 from policies.model import Policy
 from policies.moment import SourceState
@@ -153,9 +153,11 @@ def policy_check_lines(
     """What `check_policy` found, what else there is to say, and the sum; by default in the
     policy's own language."""
     warnings = [str(problem) for problem in found]
-    facts = {"name": policy.name, "rules": len(policy.rules), "hash": policy.hash[:16]}
     spoken = language or policy.language or FALLBACK
-    total = message(spoken, "policy.checked", warnings=len(warnings), **facts)
+    facts = {"name": policy.name, "hash": policy.hash[:16]}
+    facts["rules"] = counted(spoken, "policy.rules", len(policy.rules))
+    facts["warnings"] = counted(spoken, "policy.warnings", len(warnings))
+    total = message(spoken, "policy.checked", **facts)
     return [*warnings, *remarks, total]
 
 

@@ -6,12 +6,13 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from typing import ClassVar
 
 from policies.language.expressions import build
-from policies.language.metrics import FORMULAS, METRICS
-from policies.language.number_text import scalar_text
+from policies.language.metrics import FORMULAS
+from policies.language.number_text import Value, scalar_text
 from policies.language.scope import Scope
 from policies.language.tree import (
     Arithmetic,
@@ -35,7 +36,6 @@ from policies.language.tree import (
 from policies.language.vocabulary import Type
 from policies.messages import (
     column_label,
-    condition_words,
     has_message,
     input_label,
     message,
@@ -47,23 +47,30 @@ from policies.messages import (
 Since = DaysSince | WorkdaysSince
 
 _SIGNS = {"+": "+", "-": "\u2212", "*": "\xd7", "/": "\xf7"}
-_FIGURE = re.compile(r"'(?:[^']|'')*'|(?<![\w$])\d+(?:\.\d+)?")
+# What days are counted from where nothing else is said.
+CREATED = Attribute("created_at")
 _SPECIAL = re.compile(r"([\\`*|<>\[\]])")
 
 
 @dataclass(frozen=True, slots=True)
 class Nouns(ABC):
     """`tiers`: the tier rules that a class may come from, as (conditions, title). `marked`:
-    Markdown, with the numbers that somebody chose in bold. `scores`: the sums that have a name."""
+    Markdown, with the numbers that somebody chose in bold. `scores`: the sums that have a name.
+    `statement`: what days are counted from where nothing ever happened is said elsewhere, once."""
 
     language: str
     tiers: tuple[tuple[tuple[Node, ...], str], ...] = ()
     marked: bool = True
     scores: tuple[tuple[Node, str], ...] = ()
+    statement: bool = False
 
     @abstractmethod
     def sentence(self, node: Node) -> str:
         """A condition as a sentence."""
+
+    @abstractmethod
+    def rows(self, node: Node) -> str:
+        """A condition on rows as a part of a sentence."""
 
     def text(self, written: str) -> str:
         """What the policy's author named: nothing in it is taken as markup."""
@@ -110,9 +117,18 @@ class Nouns(ABC):
 
     def anchor(self, node: Since) -> str:
         moment = self.moment(node.moment)
-        if node.otherwise is None:
+        usual = self.statement and node.otherwise == CREATED
+        if node.otherwise is None or usual:
             return moment
         return self.say("if_never", moment=moment, otherwise=self.moment(node.otherwise))
+
+    def event(self, node: Since) -> str:
+        """What was so many days ago, with the word that says that it was."""
+        moment = node.moment
+        if isinstance(moment, Attribute):
+            return self.say(f"happened.{moment.name}")
+        kinds = {MetricValue: "metric", RowColumn: "row"}
+        return self.say(f"happened.{kinds.get(type(moment), 'other')}", label=self.anchor(node))
 
     def _since(self, node: Since) -> str:
         key = "since_of" if isinstance(node, DaysSince) else "workdays_since_of"
@@ -126,22 +142,22 @@ class Nouns(ABC):
         return message(self.language, "fact.field", field=self.text(node.name))
 
     def _metric(self, node: MetricValue) -> str:
+        return self._or_else(self.counted_rows(node), node.otherwise)
+
+    def counted_rows(self, node: MetricValue, *, none: bool = False) -> str:
+        """The rows of a metric with its window and its condition; `none`: as it stands after the
+        word for none."""
         label = metric_label(self.language, node.name)
+        key = f"prose.after_none.{node.name}"
+        if none and has_message(self.language, key):
+            label = message(self.language, key)
+        values = {"label": label}
         if node.days:
-            days = self.chosen(self.number(str(node.days)))
-            label = self.say("window", label=label, days=days)
-        if node.asked:
-            condition = self.row_condition(METRICS[node.name].fact, node.asked)
-            label = message(self.language, "fact.where", label=label, condition=condition)
-        return self._or_else(label, node.otherwise)
-
-    def row_condition(self, table: str, text: str) -> str:
-        """The text of a condition on rows, in words."""
-        return condition_words(self.language, table, _FIGURE.sub(self._chosen_figure, text))
-
-    def _chosen_figure(self, found: re.Match[str]) -> str:
-        text = found.group()
-        return self.text(text) if text.startswith("'") else self.chosen(self.number(text))
+            values["days"] = self.chosen(self.number(str(node.days)))
+        if node.own is not None:
+            values["condition"] = self.rows(node.own)
+            return self.say("window_where" if node.days else "where", **values)
+        return self.say("window", **values) if node.days else label
 
     def _or_else(self, value: str, otherwise: Constant | None) -> str:
         if otherwise is None:
@@ -163,6 +179,9 @@ class Nouns(ABC):
         return self._or_else(label, node.otherwise)
 
     def _rank(self, node: Rank) -> str:
+        since = ahead(node.value)
+        if since is not None and node.kind is RankKind.QUINTILE:
+            return self.say("quintile_recent", moment=self.anchor(since))
         value = self.noun(node.value)
         if node.kind is RankKind.QUINTILE:
             return self.say("quintile", value=value)
@@ -220,9 +239,19 @@ class Nouns(ABC):
     }
 
 
-def is_share(node: Rate) -> bool:
+def is_share(node: Rate, value: Value) -> bool:
+    """Is the value a part of a hundred? One of an author's own up to the whole."""
     known = _formula(node)
-    return known is not None and not FORMULAS[known[0]].unit
+    if known is None:
+        return isinstance(value, int | Decimal) and 0 < value <= 1
+    return not FORMULAS[known[0]].unit
+
+
+def ahead(node: Node) -> DaysSince | None:
+    """The day that `days_until` asks for: zero less the days since it."""
+    if isinstance(node, Arithmetic) and node.operator == "-" and node.left == Constant(0):
+        return node.right if isinstance(node.right, DaysSince) else None
+    return None
 
 
 def _formula(node: Rate) -> tuple[str, int | None] | None:

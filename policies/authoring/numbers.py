@@ -40,7 +40,7 @@ def clocks_of(policy: Policy) -> Mapping[str, Node]:
     """What the policy says that a clock is, and what the product says where a condition asks."""
     asked = {
         name
-        for tree in _conditions(policy)
+        for tree in trees_of(policy)
         for leaf in leaves(tree)
         if isinstance(leaf, MetricValue)
         for name in (METRICS[leaf.name].clock, METRICS[leaf.name].after)
@@ -51,7 +51,8 @@ def clocks_of(policy: Policy) -> Mapping[str, Node]:
     return {name: node for name, node in built.items() if node is not None}
 
 
-def _conditions(policy: Policy) -> Iterable[Node]:
+def trees_of(policy: Policy) -> Iterable[Node]:
+    """Every condition and score."""
     yield from (item.tree for item in policy.conditions)
     yield from policy.scores.values()
     yield from (pool.when.tree for pool in policy.pools if pool.when is not None)

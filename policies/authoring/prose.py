@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 from typing import ClassVar
 
-from policies.authoring.nouns import Nouns, Since, is_share
+from policies.authoring.nouns import Nouns, Since, ahead, is_share
 from policies.language.metrics import METRICS, Aggregate
 from policies.language.number_text import plain
 from policies.language.tree import (
@@ -18,11 +19,11 @@ from policies.language.tree import (
     OPPOSITE,
     AllOf,
     AnyOf,
-    Arithmetic,
     Attribute,
     Compare,
     Constant,
     DaysSince,
+    Extreme,
     HasTag,
     IsBlank,
     MetricValue,
@@ -40,6 +41,8 @@ from policies.messages.phrases import closed_value_text
 from policies.model import Policy
 
 _NAMES = {"=": "eq", "<>": "ne", "<": "lt", ">": "gt", "<=": "le", ">=": "ge"}
+_FIGURE_ENDS = "*0123456789"
+_WORDS = {"all": "and", "any": "or"}
 # How a number of things is said that are there, or are not.
 _EXISTENCE: Mapping[tuple[str, object], str] = {
     ("gt", 0): "some",
@@ -70,17 +73,31 @@ class Teller(Nouns):
             (self._clause(part, negated=is_not), part, is_not) for part, is_not in parts
         )
 
-    def _clause(self, node: Node, *, negated: bool) -> str:
+    def rows(self, node: Node) -> str:
+        return self._clause(node, negated=False, near=True)
+
+    def _clause(self, node: Node, *, negated: bool, near: bool = False) -> str:
+        """`near`: as a part of a longer sentence. What is joined by AND belongs together closer
+        than what is joined by OR, so that not all of it needs brackets there."""
         joined, parts = _flat(node, negated=negated)
         if len(parts) == 1:
             return self._one(*parts[0])
-        word = self.say("and" if joined == "all" else "or")
-        return word.join(self._part(part, is_not) for part, is_not in parts)
+        simple = not any(isinstance(part, AllOf | AnyOf) for part, _ in parts)
+        word = self.say(f"near.{joined}" if near and simple else _WORDS[joined])
+        bare = near and joined == "any"
+        told = [self._part(part, is_not, bare=bare) for part, is_not in parts]
+        # A figure does not touch the word behind it.
+        spaced = word if word[0] in " ,，" else f" {word}"
+        text = told[0]
+        for before, part in pairwise(told):
+            text += (spaced if before[-1] in _FIGURE_ENDS else word) + part
+        return text
 
-    def _part(self, node: Node, negated: bool) -> str:
-        """As a part of a longer sentence."""
-        text = self._clause(node, negated=negated)
-        return self.say("group", text=text) if isinstance(node, AllOf | AnyOf) else text
+    def _part(self, node: Node, negated: bool, *, bare: bool) -> str:
+        if not isinstance(node, AllOf | AnyOf):
+            return self._clause(node, negated=negated)
+        text = self._clause(node, negated=negated, near=True)
+        return text if bare else self.say("group", text=text)
 
     def _one(self, node: Node, negated: bool) -> str:
         """One fact."""
@@ -88,9 +105,21 @@ class Teller(Nouns):
         return self._flag(node, negated) if tell is None else tell(self, node, negated)
 
     def _one_of(self, node: OneOf, negated: bool) -> str:
-        options = self.listed(self._value(option, node.value) for option in node.options)
-        key = "none_of" if negated else "one_of"
-        return self.say(key, value=self.noun(node.value), options=options)
+        options = [self._value(option, node.value) for option in node.options]
+        key = _column_key(node.value)
+        if has_message(self.language, key) and not negated:
+            return message(self.language, key, values=self._either(options))
+        if len(options) == 1:
+            sides = {"left": self.noun(node.value), "right": options[0]}
+            return self.say(f"text.{'ne' if negated else 'eq'}", **sides)
+        if negated:
+            none = self.say("nor").join(options)
+            return self.say("none_of", value=self.noun(node.value), options=none)
+        return self.say("one_of", value=self.noun(node.value), options=self._either(options))
+
+    def _either(self, options: list[str]) -> str:
+        *first, last = options
+        return self.say("either").join([self.listed(first), last]) if first else last
 
     def _tag(self, node: HasTag, negated: bool) -> str:
         return self.say(f"tag_{_yes(negated)}", tag=self.text(node.tag))
@@ -109,7 +138,7 @@ class Teller(Nouns):
         if has_message(self.language, key):
             return message(self.language, key)
         if isinstance(node, RowColumn):
-            return self.say(f"row_{_yes(negated)}", label=self.noun(node))
+            return self.say(f"row_not.{node.name}") if negated else self.noun(node)
         return self.say(f"flag_{_yes(negated)}", label=self.noun(node))
 
     def _comparison(self, node: Compare, negated: bool) -> str:
@@ -120,6 +149,9 @@ class Teller(Nouns):
         if left.type is Type.TEXT:
             key = "row_text" if isinstance(left, RowColumn) else "text"
             sides = {"left": self.noun(left), "right": self._value(right, left)}
+            told = _column_key(left)
+            if name == "eq" and has_message(self.language, told):
+                return message(self.language, told, values=sides["right"])
             return self.say(f"{key}.{name}", **sides)
         if left.type in {Type.MOMENT, Type.DATE}:
             sides = {"left": self.moment(left), "right": self.moment(right)}
@@ -127,20 +159,32 @@ class Teller(Nouns):
         return self._numbers(name, left, right)
 
     def _numbers(self, name: str, left: Node, right: Node) -> str:
-        ahead = _ahead(left)
-        since = ahead or left
-        if isinstance(since, DaysSince | WorkdaysSince):
-            key = f"until.{name}" if ahead else f"since.{name}"
-            days = self._days(right, _unit(since))
-            return self.say(key, moment=self.anchor(since), days=days)
+        until = ahead(left)
+        if until is not None:
+            days = self._days(right, "days")
+            return self.say(f"until.{name}", moment=self.anchor(until), days=days)
+        if isinstance(left, DaysSince | WorkdaysSince):
+            return self._since_days(name, left, right)
         if not isinstance(left, MetricValue) or METRICS[left.name].aggregate is not Aggregate.COUNT:
             sides = {"left": self.noun(left), "right": self._value(right, left)}
             return self.say(f"number.{name}", **sides)
         some = _EXISTENCE.get((name, right.value)) if isinstance(right, Constant) else None
         if some is not None:
             key = f"rows_{some}" if METRICS[left.name].windowed else some
-            return self.say(key, label=self.noun(left))
+            return self.say(key, label=self.counted_rows(left, none=some == "none"))
         return self.say(f"count.{name}", left=self.noun(left), right=self.noun(right))
+
+    def _since_days(self, name: str, since: Since, right: Node) -> str:
+        unit, moment = _unit(since), self.event(since)
+        if isinstance(right, Constant):
+            return self.say(f"since.{name}", moment=moment, days=self._days(right, unit))
+        days, of = self.noun(right), self.say(f"unit.{unit}")
+        if isinstance(right, Extreme):
+            key = "greatest" if right.greatest else "least"
+            options = self.say("alternatives_end").join(map(self.noun, right.parts))
+            form = "two" if len(right.parts) == 2 else "many"
+            days = self.say(f"end.{key}.{form}", options=options)
+        return self.say(f"since_value.{name}", moment=moment, days=days, unit=of)
 
     def _days(self, node: Node, unit: str) -> str:
         """So many days, as the end of a sentence."""
@@ -156,8 +200,15 @@ class Teller(Nouns):
         if isinstance(of, Attribute | RowColumn) and isinstance(node.value, str):
             table = of.table if isinstance(of, RowColumn) else "customers"
             known = closed_value_text(self.language, table, of.name, node.value)
+            spoken = f"prose.a.{of.name}.{node.value}"
+            if known and table == "activities" and has_message(self.language, spoken):
+                return message(self.language, spoken)
             return known or self.constant(node)
-        if isinstance(of, Rate) and is_share(of) and isinstance(node.value, int | Decimal):
+        if (
+            isinstance(node.value, int | Decimal)
+            and isinstance(of, Rate)
+            and is_share(of, node.value)
+        ):
             percent = plain(Decimal(node.value) * 100)
             number = self.chosen(self.number(percent))
             return self.of_name(node, self.say("percent", number=number))
@@ -181,7 +232,7 @@ def teller(policy: Policy, language: str, *, marked: bool = True) -> Teller:
         if rule.kind == "tier"
     )
     scores = tuple((tree, name) for name, tree in policy.scores.items())
-    return Teller(language, tiers, marked, scores)
+    return Teller(language, tiers, marked, scores, statement=marked)
 
 
 def _yes(negated: bool) -> str:
@@ -208,11 +259,9 @@ def _bare(node: Node, *, negated: bool) -> tuple[Node, bool]:
     return node, negated
 
 
-def _ahead(node: Node) -> DaysSince | None:
-    """The day that `days_until` asks for: zero less the days since it."""
-    if isinstance(node, Arithmetic) and node.operator == "-" and node.left == Constant(0):
-        return node.right if isinstance(node.right, DaysSince) else None
-    return None
+def _column_key(node: Node) -> str:
+    """The words for a row by what this column holds."""
+    return f"prose.row_of.{node.table}.{node.name}" if isinstance(node, RowColumn) else ""
 
 
 def _unit(node: Since) -> str:

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 
-from policies.authoring.numbers import clocks_of
+from policies.authoring.nouns import CREATED
+from policies.authoring.numbers import clocks_of, trees_of
+from policies.authoring.prose import Teller
 from policies.authoring.signature import (
     CLOCK,
     Difference,
@@ -19,11 +21,23 @@ from policies.authoring.signature import (
 from policies.authoring.signoff_rules import Words, protection_title, rule_lines, words_for
 from policies.calendar import Calendar
 from policies.freezes import Anchor, Freeze
+from policies.language.metrics import METRICS, Aggregate
 from policies.language.number_text import plain
-from policies.language.tree import Case, Node
+from policies.language.tree import (
+    Arithmetic,
+    Case,
+    Constant,
+    DaysSince,
+    Extreme,
+    MetricValue,
+    Node,
+    Rank,
+    WorkdaysSince,
+    walk,
+)
 from policies.language.vocabulary import Type
 from policies.messages import has_message, message, table_label, value_text
-from policies.model import KINDS, RETIRED, Limit, Policy, Protection
+from policies.model import KINDS, RETIRED, Limit, OwnerLimit, Policy, Protection
 from policies.money import Money
 from policies.yaml_source import plain_scalar
 
@@ -141,7 +155,28 @@ def _term(words: Words, term: Node) -> str:
     if isinstance(term, Case):
         condition, points = teller.sentence(term.conditions[0]), teller.noun(term.values[0])
         return words.say("scores.points", condition=condition, points=points)
-    return words.say("stop", text=teller.noun(term))
+    return words.say("stop", text=_weighted(words, teller, term))
+
+
+def _weighted(words: Words, teller: Teller, term: Node) -> str:
+    """A number times its weight: points for each of so many, or the weight of a rank."""
+    if not isinstance(term, Arithmetic) or not isinstance(term.right, Constant):
+        return teller.noun(term)
+    value, points = term.left, teller.noun(term.right)
+    if isinstance(value, Rank):
+        return words.say("scores.weight", value=teller.noun(value), points=points)
+    if _is_count(value):
+        return words.say("scores.each", value=teller.noun(value), points=points)
+    if isinstance(value, Extreme) and not value.greatest and len(value.parts) == 2:
+        counted, cap = value.parts
+        if _is_count(counted) and isinstance(cap, Constant):
+            named = {"value": teller.noun(counted), "cap": teller.noun(cap)}
+            return words.say("scores.capped", points=points, **named)
+    return teller.noun(term)
+
+
+def _is_count(node: Node) -> bool:
+    return isinstance(node, MetricValue) and METRICS[node.name].aggregate is Aggregate.COUNT
 
 
 def _rules(words: Words, policy: Policy) -> Iterator[str]:
@@ -211,11 +246,20 @@ def _settings(words: Words, policy: Policy) -> Iterator[str]:
         name = message(words.language, f"clock.{clock}")
         condition = words.teller.sentence(tree)
         yield f"- {words.say('settings.clock', clock=name, condition=condition)}"
+    if any(_counts_from_creation(tree) for tree in trees_of(policy)):
+        yield f"- {words.say('settings.never')}"
     yield from (f"- {line}" for line in _calendar(words, policy.calendar))
     yield from (f"- {line}" for line in _money(words, policy.money))
     if policy.group:
         tables = [table_label(words.language, name) for name in sorted(policy.group)]
         yield f"- {words.say('settings.group', tables=words.listed(tables))}"
+
+
+def _counts_from_creation(tree: Node) -> bool:
+    return any(
+        isinstance(node, DaysSince | WorkdaysSince) and node.otherwise == CREATED
+        for node in walk(tree)
+    )
 
 
 def _calendar(words: Words, calendar: Calendar | None) -> Iterator[str]:
@@ -250,7 +294,7 @@ def _freeze(words: Words, item: Freeze) -> str:
 def _offset(words: Words, days: int) -> str:
     if days == 0:
         return words.say("settings.same")
-    return words.say("settings.before" if days < 0 else "settings.after", count=abs(days))
+    return words.counted("settings.before" if days < 0 else "settings.after", abs(days))
 
 
 def _money(words: Words, money: Money | None) -> Iterator[str]:
@@ -282,12 +326,15 @@ def _limits(words: Words, policy: Policy) -> Iterator[str]:
 def _limit_lines(words: Words, policy: Policy) -> Iterator[str]:
     limits = policy.limits
     total, owner = _limit(words, limits), limits.owner
-    if total:
+    if total and not _is_unlimited(limits):
         yield words.say("limits.total", limit=total)
     if owner is not None:
         yield words.say(f"limits.owner.{owner.per}", limit=_limit(words, owner))
     for rule_id, limit in limits.rules.items():
         title = words.text(policy.rule(rule_id).title)
+        if _is_unlimited(limit):
+            yield words.say("limits.rule_unlimited", rule=title)
+            continue
         yield words.say("limits.rule", rule=title, limit=_limit(words, limit))
     if limits.backlog is not None:
         yield words.say(f"limits.backlog.{limits.backlog.order}", wave=limits.backlog.wave)
@@ -297,10 +344,15 @@ def _limit(words: Words, limit: Limit) -> str:
     """At most how many; empty when nothing is said."""
     count, share = "", ""
     if limit.count is not None:
-        count = words.say("limits.count", count=words.number(limit.count))
+        count = words.counted("limits.count", limit.count)
     if limit.share is not None:
-        share = words.say("limits.share", share=_percent(words, limit.share))
+        of = "owner" if isinstance(limit, OwnerLimit) else "all"
+        share = words.say(f"limits.share.{of}", share=_percent(words, limit.share))
     return words.say("limits.both", count=count, share=share) if count and share else count + share
+
+
+def _is_unlimited(limit: Limit) -> bool:
+    return limit.count is None and limit.share is not None and limit.share >= 1
 
 
 def _percent(words: Words, share: Decimal) -> str:

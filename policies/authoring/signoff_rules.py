@@ -15,7 +15,7 @@ from policies.duration import Duration
 from policies.language.number_text import Value
 from policies.language.tree import Node, children
 from policies.language.vocabulary import Type
-from policies.messages import message, value_text
+from policies.messages import counted, message, value_text
 from policies.model import Policy, Protection, Rule, Stage
 from policies.process import Act, FieldMark, Pool, Process, ProcessDate, Revisit, Tell, Todo
 from policies.template import TEMPLATE_NAMES, names_of
@@ -48,7 +48,11 @@ class Words:
         return message(self.language, f"kind.{kind}")
 
     def duration(self, span: Duration) -> str:
-        return self.say(f"duration.{span.unit}", count=self.number(span.count))
+        form = "one" if span.count == 1 else "other"
+        return self.say(f"duration.{form}.{span.unit}", count=self.number(span.count))
+
+    def counted(self, key: str, count: int) -> str:
+        return counted(self.language, f"signoff.{key}", count)
 
     def number(self, value: Value) -> str:
         return value_text(self.language, Type.NUMBER, str(value))
@@ -70,8 +74,8 @@ def protection_title(words: Words, protection: Protection) -> str:
 def rule_lines(words: Words, rule: Rule, pools: tuple[Pool, ...]) -> Iterator[str]:
     """One rule with its heading."""
     head = {"title": words.text(rule.title), "kind": words.kind(rule.kind)}
-    if rule.axis:
-        axis = message(words.language, f"axis.{rule.axis}")
+    axis = message(words.language, f"axis.{rule.axis}") if rule.axis else ""
+    if axis and axis != head["title"]:
         yield f"### {words.say('rule.head_axis', axis=axis, **head)}"
     elif head["title"] == head["kind"]:
         yield f"### {head['title']}"
@@ -165,7 +169,7 @@ def _marks(words: Words, stage: Stage) -> str:
     marks += [_field(words, mark) for mark in stage.fields]
     if not marks:
         return words.say("rule.no_marks")
-    return words.say("rule.marks", marks=words.listed(marks))
+    return words.say("rule.marks", marks=words.say("rule.marks_list").join(marks))
 
 
 def _field(words: Words, mark: FieldMark) -> str:

@@ -56,12 +56,12 @@ def test_the_sentence_of_a_sleeping_customer() -> None:
     text = "days_since(last_order_at) > 180 AND open_deals = 0"
     assert zh(text) == "最近下单（从未有过则取创建日期）距今超过 **180** 天，且没有进行中商机"
     assert en(text) == (
-        "last order (if there was none, the day it was created) is more than **180** days ago, "
-        "and there are no open deals"
+        "the last order (if there was none, the day it was created) was more than **180** days "
+        "ago, and there are no open deals"
     )
     assert de(text) == (
         "letzter Auftrag (wenn es das nie gab: Anlage des Kunden) vor mehr als **180** Tagen "
-        "und keine: offene Verkaufschancen"
+        "und keine offenen Verkaufschancen"
     )
 
 
@@ -81,20 +81,20 @@ def test_a_parameter_is_named_beside_its_value(text: str, sentence: str) -> None
     ("text", "sentence"),
     [
         # days
-        ("days_since(owned_since) >= 1", "the day its owner took over is at least **1** day ago"),
-        ("30 > days_since(created_at)", "the day it was created is less than **30** days ago"),
+        ("days_since(owned_since) >= 1", "its owner took over at least **1** day ago"),
+        ("30 > days_since(created_at)", "it was created less than **30** days ago"),
         (
             "workdays_since(owned_since) > 15",
-            "the day its owner took over is more than **15** workdays ago",
+            "its owner took over more than **15** workdays ago",
         ),
         (
             "days_since(last_order_at) > order_interval_median",
-            "last order (if there was none, the day it was created) is more than median days "
-            "between orders (in days) ago",
+            "the last order (if there was none, the day it was created) was more days ago than "
+            "median days between orders",
         ),
         (
             "days_since(last_order_at, else: owned_since) = 5",
-            "last order (if there was none, the day its owner took over) is exactly **5** days ago",
+            "(if there was none, the day its owner took over) was exactly **5** days ago",
         ),
         (
             "days_since(created_at) + workdays_since(owned_since) > 9",
@@ -119,7 +119,7 @@ def test_a_parameter_is_named_beside_its_value(text: str, sentence: str) -> None
         ("orders_amount() > returns_amount()", "amount of orders above amount of returns"),
         (
             "activities_count(30, kind = 'call' AND seconds > 60) = 0",
-            "there are no contacts in **30** days (kind = call and seconds > **60**)",
+            "there are no contacts in **30** days (a call and seconds above **60**)",
         ),
         ("last_csat < 3", "latest CSAT below **3**"),
         ("order_interval_median(else: 90) > 60", "(**90** if there is none) above **60**"),
@@ -153,7 +153,7 @@ def test_a_parameter_is_named_beside_its_value(text: str, sentence: str) -> None
         ("region <> 'x'", 'region is not "x"'),
         ("'x' = region", 'region is "x"'),
         ("party = 'company'", "party is company"),
-        ("region IN ('a', 'b')", 'region is one of "a", "b"'),
+        ("region IN ('a', 'b')", 'region is "a" or "b"'),
         ("has_tag('<vip>')", 'it carries the tag "\\<vip\\>"'),
         ("never(last_order_at)", "no last order was ever recorded"),
         ("last_order_at IS NOT NULL", "a last order is recorded"),
@@ -178,6 +178,81 @@ def test_a_fact_is_told_in_english(text: str, sentence: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("language", "text", "sentence"),
+    [
+        (
+            "zh-CN",
+            "complaints_open(fault = 'ours' AND days_since(happened_at) > 7) > 0",
+            "有责任方为我方且投诉时间距今超过 **7** 天的未处理完的投诉",
+        ),
+        (
+            "en",
+            "complaints_open(fault = 'ours' AND days_since(happened_at) > 7) > 0",
+            "there are open complaints (at fault: us and received more than **7** days ago)",
+        ),
+        (
+            "zh-CN",
+            "orders_count(90, amount > 5000 AND NOT confirmed) > 2",
+            "近 **90** 天金额大于 **5,000** 且未确认的订单数大于 **2**",
+        ),
+        (
+            "de",
+            "activities_count(direction = 'ours' AND kind IN ('quote', 'sample')) = 0",
+            "keine Kontakte (von uns ausgehend und Art ist Angebot oder Muster)",
+        ),
+        (
+            "en",
+            "activities_count(direction = 'ours' AND kind IN ('quote', 'sample')) = 0",
+            "there are no contacts (from us and a quote or a sample)",
+        ),
+        (
+            "de",
+            "activities_count(NOT kind IN ('quote', 'sample')) > 0",
+            "es gibt Kontakte (Art ist weder Angebot noch Muster)",
+        ),
+        ("zh-CN", "region IN ('a', 'b', 'c')", "地区为“a”、“b”或“c”"),
+        ("zh-CN", "region IN ('a')", "地区为“a”"),
+        ("zh-CN", "NOT region IN ('a')", "地区不是“a”"),
+        (
+            "zh-CN",
+            "quintile(0 - days_since(last_order_at)) = 5",
+            "最近下单（从未有过则取创建日期）距今天数的五等分（越近越高）等于 **5**",
+        ),
+        (
+            "zh-CN",
+            "rate(complaints_open, open_deals, min_n: 1) > 0.2",
+            "未处理完的投诉与进行中商机之比大于 **20**%",
+        ),
+        (
+            "zh-CN",
+            "days_since(last_order_at) > greatest(180, 2 * orders_count())",
+            "最近下单（从未有过则取创建日期）距今天数超过以下两者中的较大者："
+            "**180**、**2** \xd7 订单数",
+        ),
+        (
+            "de",
+            "workdays_since(owned_since) > least(5, 2 * open_deals, 7)",
+            "Übernahme durch den Betreuer ist mehr Arbeitstage her als der kleinste Wert von "
+            "**5** und **2** \xd7 offene Verkaufschancen und **7**",
+        ),
+        (
+            "de",
+            "open_deals = 0 AND orders_count(90) = 0",
+            "keine offenen Verkaufschancen und keine",
+        ),
+    ],
+)
+def test_a_fact_is_told_as_a_person_would_say_it(language: str, text: str, sentence: str) -> None:
+    assert Teller(language).sentence(tree(text)).startswith(sentence)
+
+
+def test_a_statement_says_once_what_days_are_counted_from() -> None:
+    node = tree("days_since(last_activity_at) >= $quiet_days")
+    told = Teller("en", statement=True).sentence(node)
+    assert told == "the last contact was at least **180** days (quiet_days) ago"
+
+
+@pytest.mark.parametrize(
     ("text", "sentence"),
     [
         ("NOT (phone_valid OR email_valid)", "电话无效，且邮箱无效"),
@@ -198,7 +273,7 @@ def test_negation_reaches_the_fact(text: str, sentence: str) -> None:
 def test_what_is_joined_otherwise_stands_in_brackets() -> None:
     text = "phone_valid AND (email_valid OR NOT (owner_active OR owner_absent)) AND (TRUE AND TRUE)"
     assert zh(text).startswith(
-        "电话有效，且（邮箱有效，或（负责人已不在岗（离职或账号停用），且负责人没有休假）），且"
+        "电话有效，且（邮箱有效，或负责人已不在岗（离职或账号停用）且负责人没有休假），且"
     )
     assert en("(phone_valid AND email_valid) AND owner_active").count("(") == 0
 
@@ -236,10 +311,8 @@ def test_without_markup_nothing_is_bold_and_nothing_escaped() -> None:
 def test_conditions_on_rows_are_told_too() -> None:
     kind, seconds = RowColumn("activities", "kind"), RowColumn("activities", "seconds")
     told = Teller("en")
-    assert told.sentence(Compare("=", kind, Constant("call"))) == "kind = call"
-    assert (
-        told.sentence(OneOf(kind, (Constant("call"), Constant("x")))) == 'kind is one of call, "x"'
-    )
+    assert told.sentence(Compare("=", kind, Constant("call"))) == "a call"
+    assert told.sentence(OneOf(kind, (Constant("call"), Constant("x")))) == 'a call or "x"'
     assert told.sentence(Compare(">", seconds, Constant(30))) == "seconds above **30**"
     assert told.sentence(RowColumn("activities", "checked_in")) == "checked in"
     assert told.sentence(Not(RowColumn("activities", "checked_in"))) == "not checked in"

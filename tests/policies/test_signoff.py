@@ -140,14 +140,14 @@ def test_the_chinese_statement_says_it_in_whole_sentences(policy: Policy) -> Non
         "- 现负责人接手日期距今至少 **90** 天（no_deal_days）",
         "1. **华东公海**：地区为“华东”；**15** 个工作日内无人领取的，转入“公司公海”。",
         "1. **公司公海**：其余客户。",
-        "处理：加上标签“即将收回”、状态改为“待收回”、"
-        "字段“收回日期”写为“处理日期”（本版本尚不写入）、"
-        "字段“原因”写为“超期”（本版本尚不写入）、字段“天数”写为“90”（本版本尚不写入）、"
+        "处理：加上标签“即将收回”，状态改为“待收回”，"
+        "字段“收回日期”写为“处理日期”（本版本尚不写入），"
+        "字段“原因”写为“超期”（本版本尚不写入），字段“天数”写为“90”（本版本尚不写入），"
         "字段“自动”写为“是”（本版本尚不写入）。",
         "本版本只写入标记和备注，这些步骤由人执行",
         "- 还剩 **4** 个工作日时通知负责人、上级主管：“请跟进 〈规则名称〉”。",
         "- 等待 **7** 个工作日，从通知送达起算。",
-        "- 期间若客户最近回应（从未有过则取创建日期）距今不足 **7** 天，则取消。",
+        "- 期间若客户最近回应距今不足 **7** 天，则取消。",
         "- 上级主管可批准延长，最多 **1** 次，每次 **15** 天。",
         "- 期满后收回到公海，原因：超期未成交。",
         "- 未完成的商机、任务和联系人一并转移。",
@@ -165,8 +165,8 @@ def test_the_chinese_statement_says_it_in_whole_sentences(policy: Policy) -> Non
         "- 以下期间不处理客户：春节前 5 天至后 7 天；季末前 5 天至当天；2026-12-24 至 2027-01-06。",
         "- 汇率：1 EUR = 7.8 CNY（自 2026-01-01 起）。",
         "- 同一集团成员的应收单、订单合并计算。",
-        "- 每次最多变更 **3**% 的客户，各规则合并计算；",
-        "- 每位负责人每周最多变更 **5** 个客户，且不超过 **5**% 的客户，各规则合并计算，",
+        "- 每次最多变更客户总数的 **3**%，各规则合并计算；",
+        "- 每位负责人每周最多变更 **5** 个客户，且不超过其名下客户的 **5**%，各规则合并计算，",
         "- 规则“失联”：每次最多变更 **20** 个客户。",
         "- 首次运行时分批处理：每位负责人每周 **50** 个客户，时间最早的优先。",
         "## 如何提出异议",
@@ -179,7 +179,7 @@ def test_the_english_and_german_statements_say_the_same(policy: Policy) -> None:
     english = render_signoff(policy, "en", signed=None)
     german = render_signoff(policy, "de", signed=None)
     for fragment in (
-        "the day its owner took over is less than **30** days ago. Not touched by: shared pool.",
+        "its owner took over less than **30** days ago. Not touched by: shared pool.",
         'class of "分层" is "A"',
         "People carry out".lower(),
         "- One run changes at most **3** % of the customers, all rules together.",
@@ -460,6 +460,53 @@ def test_a_protection_is_told_once_where_its_name_says_it_all() -> None:
     assert line in page
 
 
+WORDED = """
+policy: 2
+name: worded
+calendar: {holidays: DE-BY, freeze: [quarter-end -1..0]}
+protect:
+  - {id: p, label: our fault, when: "complaints_open(fault = 'ours') > 0", from: [cleanout]}
+scores:
+  s:
+    terms:
+      - {of: "least(open_deals, 3)", weight: 10}
+      - {of: quintile(0 - days_since(last_order_at)), weight: 1}
+      - {of: "least(open_deals, 3, won_deals)", weight: 2}
+      - {of: "greatest(open_deals, 3)", weight: 4}
+      - {of: "least(win_rate(), 3)", weight: 5}
+      - {of: "least(open_deals, won_deals)", weight: 6}
+rules:
+  - {defect: d, label: 服务待改善, axis: service, when: open_deals > 3, mark: {tag: d}, note: false}
+  - {task: t, when: s > 5, todo: {to: owner, due: 1 day, text: call}}
+limits: {total: 100%, owner: {count: 1, share: 5%, per: week}, rules: {d: 100%, t: 1}}
+"""
+
+
+def test_a_statement_reads_as_a_person_would_write_it() -> None:
+    worded = parse_policy(WORDED, "policy.yaml")
+    told = {
+        "zh-CN": (
+            "  - 进行中商机（最多计 **3** 个），每个 **10** 分。\n",
+            "  - 最近下单距今天数的五等分（越近越高），权重 **1**。\n",
+            "### 服务待改善（风险与服务）\n",
+            "- 每位负责人每周最多变更 **1** 个客户，且不超过其名下客户的 **5**%，",
+            "- 规则“服务待改善”：不设上限。\n",
+            "- 从未有过的，从客户创建之日起计算天数。\n",
+        ),
+        "en": (
+            "- At most **1** customer or **5** % of the customers (whichever is less) of one owner",
+            "end of the quarter: 1 day before to the day itself",
+            "is asked to do within **1** day",
+        ),
+        "de": ("Quartalsende: 1 Tag davor bis zum Tag selbst", "Dieses Dokument wurde aus dem"),
+    }
+    for language, fragments in told.items():
+        page = render_signoff(worded, language, signed=None)
+        for fragment in fragments:
+            assert fragment in page
+        assert page.count("**100**") == 0
+
+
 SCORED = """
 policy: 2
 name: scored
@@ -492,17 +539,17 @@ def test_a_score_is_told_once_and_named_where_it_is_used() -> None:
     for fragment in (
         "## 得分",
         "- **合作意愿**\n"
-        "  - 若客户最近回应（从未有过则取创建日期）距今不足 **90** 天，计 **40** 分。\n"
+        "  - 若客户最近回应距今不足 **90** 天，计 **40** 分。\n"
         "  - 若负责人已不在岗（离职或账号停用），计 **-2.5** 分。\n"
         "  - （进行中商机 + 赢单商机） \xd7 **10**。\n"
         "- **single**\n"
-        "  - 有效期内报价 \xd7 **2**。\n",
+        "  - 有效期内报价，每个 **2** 分。\n",
         "- **keen**：得分“合作意愿”不低于 **70**（reach）。",
         "- **graded**：“tier”的类别为“A”。",
         "得分“single”大于 **4**，且近 **1,000** 天按时付款率",
         "得分“合作意愿”低于 **5**",
         "工作日按德国巴伐利亚州的法定节假日",
-        "| 合作意愿 #2 | **40** | 若客户最近回应（从未有过则取创建日期）距今不足 **90** 天，计",
+        "| 合作意愿 #2 | **40** | 若客户最近回应距今不足 **90** 天，计",
     ):
         assert fragment in page
     english = render_signoff(scored, "en", signed=None)
