@@ -35,6 +35,10 @@ _LISTS = frozenset({"list_type", "tuple_type"})
 # How many keys an example of a list shows.
 _SHOWN = 2
 
+_CUT_OFF = (
+    "inside {...} a value with a comma stands in double quotes, and a number has none: write 100000"
+)
+
 # Without these the keys beside them mean nothing.
 _NEEDED = {("calendar", "holidays"), ("money", "base")}
 
@@ -70,6 +74,8 @@ def _problem(document: Document, item: Mapping[str, Any], model: Any) -> Problem
     if kind == "extra_forbidden":
         names = _field_names(model, path[:-1]) if model is not None else set()
         hint = wide_sign(last) or nearest(last, names)
+        if document.is_bare_key(path):
+            hint = _CUT_OFF
         return document.problem(path, f"unknown key '{shortened(last)}'", hint, key=True)
     if kind in {"missing", "union_tag_not_found"}:
         name = str(context.get("discriminator", last)).strip("'")
@@ -83,6 +89,8 @@ def _problem(document: Document, item: Mapping[str, Any], model: Any) -> Problem
         return document.problem(path, f"{described(value)} is not a value for this key", hint)
     if kind in {"value_error", "assertion_error"}:
         hint = getattr(context["error"], "suggestion", "") or _meant(kind, item["input"])
+        if document.is_bare_key(path):
+            hint = _CUT_OFF
         return document.problem(path, str(context["error"]), hint)
     expectation = _WORDS.get(kind)
     if expectation:

@@ -91,6 +91,11 @@ class Document:
         hint = f'quote it: "{match.group(1)}"'
         return Problem(self.name, span.line, column, "nothing but a comment stands here", hint)
 
+    def is_bare_key(self, path: PathKey) -> bool:
+        """Is there a key without a colon, as a comma within {...} leaves one behind?"""
+        key, span = self.keys.get(path), self.spans.get(path)
+        return key is not None and span is not None and span.start == span.end == key.end
+
     def without(self, gone: Collection[PathKey]) -> Document:
         """The document without these values; all others keep their places in the file."""
         numbers: dict[PathKey, list[int]] = {}

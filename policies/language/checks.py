@@ -14,12 +14,14 @@ from policies.language.number_size import (
     digits,
     scale,
 )
+from policies.language.number_text import number_meant
 from policies.language.tree import (
     LEAVES,
     NUMERIC,
     Arithmetic,
     Attribute,
     Case,
+    Compare,
     Constant,
     CustomField,
     Extreme,
@@ -46,6 +48,7 @@ _ARTICLES = {
     Type.DATE: "a date",
     Type.MOMENT: "a moment",
 }
+_ITSELF = "write the condition itself, or NOT before it"
 DAYS = frozenset({Type.DATE, Type.MOMENT})
 _FORMS: dict[type[exp.Expr], tuple[str, str]] = {
     exp.Subquery: ("sub-queries are not allowed", ""),
@@ -62,6 +65,7 @@ _FORMS: dict[type[exp.Expr], tuple[str, str]] = {
     exp.DPipe: ("the operator || is not allowed", "write OR"),
     exp.Like: ("LIKE is not allowed", "compare with = or IN (...)"),
     exp.ILike: ("LIKE is not allowed", "compare with = or IN (...)"),
+    exp.Tuple: ("a list of values is not allowed here", "a number has no comma: write 100000"),
     exp.Null: ("NULL cannot be compared", "use IS NULL or never(...)"),
 }
 
@@ -94,7 +98,7 @@ def described(node: Node) -> str:
     if isinstance(node, Today):
         return "today"
     if isinstance(node, Constant):
-        return f"'{node.value}'" if isinstance(node.value, str) else str(node.value)
+        return f"'{node.value}'" if isinstance(node.value, str) else str(node.value).upper()
     return _ARTICLES[node.type]
 
 
@@ -132,7 +136,7 @@ def check_comparison(operator: str, left: Node, right: Node) -> None:
         _check_known_values(left, right)
         return
     if kinds == {Type.BOOLEAN}:
-        raise Refusal("conditions are not compared", "write the condition itself, or NOT before it")
+        raise Refusal("conditions are not compared", _ITSELF)
     if kinds != {Type.MOMENT} or isinstance(left, Today) or isinstance(right, Today):
         raise Refusal(*_mismatch(left, right))
 
@@ -147,15 +151,29 @@ def _mismatch(left: Node, right: Node) -> tuple[str, str]:
         until = f" or days_until({name})" if days[0].type is Type.DATE else ""
         return message, f"use days_since({name}){until}"
     for node, other in ((left, right), (right, left)):
-        if isinstance(node, Constant) and isinstance(node.value, str) and other.type in NUMERIC:
-            number = node.value.replace(".", "", 1).isdecimal()
-            return (
-                message,
-                f"write {node.value} without quotes" if number else "compare with a number",
-            )
+        if isinstance(node, Compare) and other.type in NUMERIC:
+            return message, "write x BETWEEN a AND b, or x > a AND x < b"
+        if node.type is Type.BOOLEAN and not isinstance(node, Constant):
+            return message, _decided(node)
+        if isinstance(node, Constant) and other.type in NUMERIC:
+            return message, _as_number(node)
         if isinstance(node, Constant) and node.type in NUMERIC and other.type is Type.TEXT:
             return message, f"write '{node.value}' in single quotes"
     return message, ""
+
+
+def _decided(node: Node) -> str:
+    """A condition that needs no comparison."""
+    name = described(node)
+    return f"write {name}, or NOT {name}" if isinstance(node, LEAVES) else _ITSELF
+
+
+def _as_number(node: Constant) -> str:
+    """How a constant is written that was to be a number."""
+    meant = number_meant(node.value) if isinstance(node.value, str) else ""
+    if meant and node.name:
+        return f"write {node.name}: {meant} in params"
+    return f"write {meant} without quotes" if meant else "compare with a number"
 
 
 def _plain(node: Node) -> str:
@@ -205,7 +223,8 @@ def known_values(node: Node) -> tuple[str, ...]:
 
 def check_number(node: Node) -> None:
     if node.type not in NUMERIC:
-        hint = "use days_since(...)" if node.type in DAYS else ""
+        hint = _as_number(node) if isinstance(node, Constant) else ""
+        hint = "use days_since(...)" if node.type in DAYS else hint
         raise Refusal(f"{described(node)} is no number", hint)
 
 

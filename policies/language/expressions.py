@@ -5,7 +5,7 @@ Only what stands in the tables of builders is allowed; anything else is refused 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 from sqlglot import exp
@@ -23,7 +23,7 @@ from policies.language.metrics import FORMULAS, FUNCTIONS, METRICS, MIN_CASES, F
 from policies.language.reader import Reader, called_name
 from policies.language.rows import TODAY
 from policies.language.scope import Built, Reading, Scope
-from policies.language.syntax import parse
+from policies.language.syntax import Complaint, parse
 from policies.language.tree import (
     Arithmetic,
     Attribute,
@@ -44,15 +44,31 @@ from policies.language.tree import (
     rebuilt,
 )
 from policies.language.vocabulary import ATTRIBUTES, EVENTS, OWNER_ATTRIBUTES, Type
-from policies.suggestion import nearest
+from policies.suggestion import closest, nearest
 
+# What people call the rest of all customers.
+_REST = frozenset(
+    {"else", "other", "others", "otherwise", "rest", "default", "sonst", "andere", "否则", "其他"}
+    | {"其它", "其余"}
+)
 _PULLED = (*EVENTS, "people", "customers")
-_VOCABULARY = frozenset({*ATTRIBUTES, *METRICS, *FORMULAS, TODAY, "tier", "tags"})
+_WORDS = frozenset({TODAY, "tier", "tags"})
+_OWN_NAMES: Mapping[str, Collection[str]] = {
+    "an attribute": ATTRIBUTES,
+    "a metric": {**METRICS, **FORMULAS},
+    "a word of the language": _WORDS,
+    "a function": FUNCTIONS,
+}
+_VOCABULARY = frozenset({*ATTRIBUTES, *METRICS, *FORMULAS, *_WORDS})
 _FIELD_TYPES = frozenset(Type) - {Type.TAGS, Type.FIELDS}
 
 
 def build(text: str, scope: Scope, *, condition: bool = True) -> Built:
     """Build the tree of one expression; `condition`: it has to be true or false. Never raises."""
+    word = text.strip()
+    if word.casefold() in _REST and word not in {*scope.defines, *scope.undefined}:
+        hint = "else takes the rest, in the last band of a tier or in the last pool"
+        return Built(None, (Complaint(text.index(word), f"'{word}' is no condition", hint),), 1, 1)
     parsed = parse(text)
     if parsed.tree is None:
         return Built(None, tuple(parsed.complaints), 1, 1)
@@ -62,12 +78,17 @@ def build(text: str, scope: Scope, *, condition: bool = True) -> Built:
     return reading.built(node)
 
 
+def own_name(name: str) -> str:
+    """What a name of the language itself is; empty for one that a policy is free to give."""
+    return next((kind for kind, names in _OWN_NAMES.items() if name in names), "")
+
+
 class CustomerReader(Reader):
     """Reads an expression about a customer. `narrowed`: inside of a formula, what stood between
     its brackets, and the table whose metrics it goes to."""
 
     def __init__(self, reading: Reading, narrowed: tuple[str, Brackets] | None = None) -> None:
-        super().__init__(reading)
+        super().__init__(reading, "customers")
         self._narrowed = narrowed
 
     def named(self, name: str, *, quoted: bool) -> Node | None:
@@ -127,7 +148,7 @@ class CustomerReader(Reader):
         plain = {item for item, metric in METRICS.items() if not metric.windowed}
         plain |= {item for item, formula in FORMULAS.items() if not formula.windowed}
         valid = {*ATTRIBUTES, *plain, *scope.defines, TODAY, "tier"}
-        return nearest(name, valid) or nearest(name, self.functions())
+        return self.meant(name, valid, self.functions())
 
     def _only_tier(self) -> Node | None:
         tiers = self.reading.scope.tiers
@@ -225,12 +246,24 @@ class CustomerReader(Reader):
         if kind is None and self.reading.scope.partial:
             return None
         if kind is None:
-            hint = "run `highseas check` in the workspace, or declare it: "
-            hint += f"fields: {{{name}: number}}"
-            raise Refusal(f"the type of field('{name}') is not known", hint)
+            raise self._unknown_field(name)
         if kind not in _FIELD_TYPES:
             raise Refusal(f"field('{name}') holds {kind}, which no condition can read")
         return CustomField(name, kind)
+
+    def _unknown_field(self, name: str) -> Refusal:
+        scope = self.reading.scope
+        declare = f"declare it: fields: {{{name}: number}}"
+        if not scope.knows_crm:
+            hint = f"run `highseas check` in the workspace, or {declare}"
+            return Refusal(f"the type of field('{name}') is not known", hint)
+        near = closest(name, scope.fields)
+        hint = (
+            f"did you mean '{near}'?"
+            if near
+            else f"if it is new, run `highseas check`, or {declare}"
+        )
+        return Refusal(f"the CRM has no field '{name}' that a condition can read", hint)
 
     def tier(self, tree: exp.Expr) -> Node | None:
         if not tree.expressions:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -31,7 +31,7 @@ from policies.language.tree import (
     children,
 )
 from policies.language.vocabulary import Type
-from policies.suggestion import nearest
+from policies.suggestion import closest, nearest
 
 _CALL = re.compile(r"(\w+)\s*\(")
 _NUMBER = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,6})?|\.[0-9]{1,6}")
@@ -47,10 +47,12 @@ class Arguments:
 
 
 class Reader(ABC):
-    """Reads one tree of sqlglot; a refusal is noted and the parts beside it are still read."""
+    """Reads one tree of sqlglot; a refusal is noted and the parts beside it are still read.
+    `table`: what the tree is about."""
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: Reading, table: str) -> None:
         self.reading = reading
+        self.table = table
 
     @abstractmethod
     def named(self, name: str, *, quoted: bool) -> Node | None:
@@ -131,7 +133,28 @@ class Reader(ABC):
         if match is None:
             raise Refusal(*checks.refused_form(tree))
         name = match.group(1)
-        raise Refusal(f"unknown function '{name}'", nearest(name, self.functions()))
+        hint = self.spoken(name) or nearest(name, self.functions())
+        raise Refusal(f"unknown function '{name}'", hint)
+
+    def meant(self, name: str, *valid: Iterable[str]) -> str:
+        """What to write for a name that stands for nothing; `valid`: the names that may stand
+        here, those that are more likely first."""
+        if name in self.reading.scope.params:
+            return f"write ${name}"
+        word = self.spoken(name)
+        if word:
+            return word
+        near = next(filter(None, (closest(name, names) for names in valid)), "")
+        return (
+            f"did you mean '{near}'?"
+            if near
+            else f"if it is text, put it in single quotes: '{name}'"
+        )
+
+    def spoken(self, label: str) -> str:
+        """What to write for something that was called by its label."""
+        word = self.reading.scope.spoken(self.table, label)
+        return f"write {word}" if word else ""
 
     @abstractmethod
     def functions(self) -> set[str]:
@@ -217,6 +240,11 @@ class Reader(ABC):
     def literal(self, tree: exp.Expr) -> Node:
         if tree.is_string:
             return Constant(tree.name)
+        if len(tree.name) > 1 and tree.name.isdecimal() and tree.name.startswith("0"):
+            hint = f"write {int(tree.name)}, or '{tree.name}' if it is text"
+            raise Refusal(f"the number {tree.name} begins with a 0", hint)
+        if tree.name.endswith("."):
+            raise Refusal("a number ends with a digit", f"write {tree.name[:-1]}")
         if not _NUMBER.fullmatch(tree.name):
             raise Refusal(
                 f"the number {tree.name} cannot be used",

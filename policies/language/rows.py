@@ -34,7 +34,6 @@ from policies.language.vocabulary import (
     LATE_ENTRY_DAYS,
     Type,
 )
-from policies.suggestion import nearest
 
 BACKFILLED = "backfilled"
 TODAY = "today"
@@ -118,15 +117,14 @@ class RowReader(Reader):
     """Reads a condition over the rows of one table."""
 
     def __init__(self, reading: Reading, table: str) -> None:
-        super().__init__(reading)
-        self._table = table
+        super().__init__(reading, table)
         self._columns = EVENTS[table].usable
 
     def rows(self, tree: exp.Expr) -> Node | None:
         """A whole condition: it has to say something about the row."""
         node = self.condition(tree)
         if node is not None and not any(isinstance(item, RowColumn) for item in walk(node)):
-            message = f"this says nothing about a row of {self._table}"
+            message = f"this says nothing about a row of {self.table}"
             self.reading.complain(tree, message, f"name one of {', '.join(self._columns)}")
             return None
         return node
@@ -135,19 +133,19 @@ class RowReader(Reader):
         if quoted:
             raise Refusal(f'unknown name "{name}"', f"text stands in single quotes: '{name}'")
         if name in self._columns:
-            return RowColumn(self._table, name)
+            return RowColumn(self.table, name)
         if name == TODAY:
             return Today()
         if name == BACKFILLED:
-            return _backfilled(self._table)
+            return _backfilled(self.table)
         scope = self.reading.scope
         if name in ABOUT_CUSTOMERS or name in scope.defines or name in scope.undefined:
             raise self._not_of_a_row(name)
         elsewhere = sorted(other for other, table in EVENTS.items() if name in table.usable)
         if elsewhere:
-            raise Refusal(f"{self._table} have no '{name}'", f"it is in {', '.join(elsewhere)}")
+            raise Refusal(f"{self.table} have no '{name}'", f"it is in {', '.join(elsewhere)}")
         valid = {*self._columns, TODAY, BACKFILLED}
-        raise Refusal(f"unknown column '{name}' of {self._table}", nearest(name, valid))
+        raise Refusal(f"unknown column '{name}' of {self.table}", self.meant(name, valid))
 
     def called(self, name: str, tree: exp.Expr) -> Node | None:
         build_call = _CALLS.get(name)
@@ -169,7 +167,7 @@ class RowReader(Reader):
         return IsBlank(value)
 
     def _not_of_a_row(self, name: str) -> Refusal:
-        message = f"'{name}' is about the customer, not about a row of {self._table}"
+        message = f"'{name}' is about the customer, not about a row of {self.table}"
         names = ", ".join(self._columns)
         return Refusal(message, f"combine it outside of the brackets; a row has {names}")
 
@@ -199,7 +197,7 @@ class RowReader(Reader):
         if node.type not in checks.DAYS:
             names = [name for name, item in self._columns.items() if item.type in checks.DAYS]
             message = f"{function} takes a moment or a date; {checks.described(node)} is none"
-            raise Refusal(message, f"in {self._table}: {', '.join(names)}")
+            raise Refusal(message, f"in {self.table}: {', '.join(names)}")
 
 
 def _since(day: Node, otherwise: Node | None) -> DaysSince:

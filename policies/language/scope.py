@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -25,6 +25,10 @@ class Defined:
     depth: int = 1
 
 
+def _unspoken(_table: str, _label: str) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """The names that a policy adds to the vocabulary.
@@ -32,7 +36,9 @@ class Scope:
     `undefined`: defines that cannot be used and have been reported. `clocks`: the policy's own
     definitions. `tiers`: the stage of each tier rule; None when it has problems of its own.
     `partial`: there are more names than these, in a file that could not be read; one that is not
-    known is no mistake then. `memo`: trees of fixed texts that depend on this policy.
+    known is no mistake then. `knows_crm`: the fields of the CRM are among `fields`. `spoken`: how
+    a condition writes what people call by this label, about customers or the rows of a table.
+    `memo`: trees of fixed texts that depend on this policy.
     """
 
     params: Mapping[str, Value] = field(default_factory=dict)
@@ -43,6 +49,8 @@ class Scope:
     tiers: Mapping[str, Node | None] = field(default_factory=dict)
     has_calendar: bool = False
     partial: bool = False
+    knows_crm: bool = False
+    spoken: Callable[[str, str], str] = field(default=_unspoken, repr=False, compare=False)
     memo: dict[str, Node | None] = field(default_factory=dict, repr=False, compare=False)
 
 

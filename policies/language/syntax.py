@@ -18,39 +18,20 @@ from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from policies.language.metrics import FORMULAS, METRICS
-from policies.language.number_text import plain
+from policies.language.number_text import UNITS, number_meant, plain
+from policies.signs import CURLY, plain_sign
 
 MAX_LENGTH = 4_000
 MAX_DEPTH = 60
 TOO_DEEP = ("this condition is nested too deeply", "give parts a name in define:")
 
 _DIALECT = Dialect.get_or_raise("duckdb")
-# Full-width forms of ASCII stand at a fixed distance; these others are typed for them too.
-_LOOKALIKES = {
-    "\u3000": " ",  # ideographic space
-    "、": ",",
-    "。": ".",
-    "\u300c": "'",  # corner brackets
-    "\u300d": "'",
-    "\u2265": ">=",
-    "\u2264": "<=",
-    "\u2260": "<>",
-    "\u00d7": "*",
-    "\u00f7": "/",
-    "\u00a0": " ",  # no-break space
-    "\u3010": "(",  # black lenticular brackets
-    "\u3011": ")",
-    "\u300e": "'",  # white corner brackets
-    "\u300f": "'",
-    "\u2212": "-",  # minus sign and dashes
-    "\u2013": "-",
-    "\u2014": "-",
-}
-_SIGNS = "\u2265\u2264\u2260\u00d7\u00f7\u2212\u2013\u2014"
+_SIGNS = "\u2265\u2264\u2260\u00d7\u00f7\u2212\u2013\u2014\uffe5\u00a5"
+# They end a sentence; nothing ends a condition.
+_STOPS = "；。？"
 # Left behind by word processors and chats, seen by nobody.
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
-_FULL_WIDTH_SHIFT = 0xFEE0
-_QUOTES = "“”‘’"
+_PERCENT = (TokenType.NUMBER, TokenType.MOD)
 _BEFORE_NAMED = {TokenType.COMMA, TokenType.L_PAREN}
 _NAMED = {"else", "min_n"}
 # What follows a name that is a value of its own.
@@ -77,10 +58,8 @@ _UNMARKED: tuple[tuple[set[TokenType], type[exp.Expr]], ...] = (
     ({TokenType.CASE}, exp.Case),
     ({TokenType.SELECT}, exp.Select),
 )
-# Units are said by the function, and a number is written in digits.
-_DAYS = ("day", "days", "d", "天", "日", "工作日", "workday", "workdays")
-_TIMES = {"千": 1_000, "k": 1_000, "万": 10_000, "萬": 10_000, "亿": 10**8, "億": 10**8}
-_BEFORE_UNIT = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*$", re.ASCII)
+_NUMBER_WORD = re.compile(r"\d(?:[\d.,，]*\d)?\s*[%\uff05]?", re.ASCII)
+_NAME = re.compile(r"\w*")
 # A comma inside {...} ends a value of YAML, so that what is cut off has none.
 _CUT_OFF = "; inside {...} a condition with a comma stands in double quotes"
 _PLAIN_DECIMAL = re.compile(r"\d{0,15}\.\d{1,6}", re.ASCII)
@@ -259,19 +238,43 @@ def _outside_text(text: str) -> Iterator[tuple[int, str]]:
 
 def _unusual_characters(text: str) -> Iterator[Complaint]:
     for place, character in _outside_text(text):
-        if character in _QUOTES:
+        plain = plain_sign(character)
+        if character in CURLY:
             fix = "put text in straight single quotes: 'A'"
             yield Complaint(place, f"curly quote {character}", fix)
-        elif character in _SIGNS:
-            yield Complaint(place, f"the sign {character}", f"write {_LOOKALIKES[character]!r}")
-        elif character in _LOOKALIKES:
-            shown = "space" if character.isspace() else character
-            yield Complaint(place, f"full-width {shown}", f"write {_LOOKALIKES[character]!r}")
         elif character in _INVISIBLE:
             yield Complaint(place, "an invisible character", "remove it")
-        elif "\uff01" <= character <= "\uff5e":
-            plain = chr(ord(character) - _FULL_WIDTH_SHIFT)
-            yield Complaint(place, f"full-width {character}", f"write {plain!r}")
+        elif plain:
+            word = "the sign" if character in _SIGNS else "full-width"
+            shown = "space" if character.isspace() else character
+            yield Complaint(place, f"{word} {shown}", _instead_of(text, place, plain))
+
+
+def _instead_of(text: str, place: int, plain: str) -> str:
+    """What to write for an unusual sign, by what stands around it."""
+    if text[place] in _STOPS:
+        return _joined(text, place)
+    if plain == "$":
+        name = _NAME.match(text, place + 1)
+        word = name.group() if name else ""
+        return f"write {word}" if word.isdecimal() else f"write '${word}'"
+    number = _number_around(text, place) if plain in "%," else ""
+    return f"write {number}" if number else f"write {plain!r}"
+
+
+def _joined(text: str, place: int) -> str:
+    """Instead of a sign that ends a sentence."""
+    return "write AND between two conditions" if text[place + 1 :].strip() else "leave it out"
+
+
+def _number_around(text: str, place: int) -> str:
+    """The number that this sign is part of, as it is written here. A comma within brackets may
+    stand between two arguments."""
+    before = text[:place]
+    if plain_sign(text[place]) == "," and before.count("(") > before.count(")"):
+        return ""
+    words = (word for word in _NUMBER_WORD.finditer(text) if word.start() < place < word.end())
+    return next((number_meant(word.group()) for word in words), "")
 
 
 def _unclosed(text: str) -> Complaint:
@@ -294,11 +297,15 @@ def _foreign_tokens(tokens: list[Token]) -> Iterator[Complaint]:
             message = "comments are not allowed inside a condition"
             yield Complaint(token.start, message, "use a YAML comment: # ...")
         elif token.token_type is TokenType.SEMICOLON:
-            yield Complaint(token.start, "one condition only: ';' is not allowed")
+            hint = "write AND between two conditions" if following else "leave it out"
+            yield Complaint(token.start, "one condition only: ';' is not allowed", hint)
         elif token.token_type is TokenType.COLON_EQ:
             yield Complaint(token.start, "':=' is not an operator here", "write a colon: else: 0")
         elif _is_if_without_brackets(token, following):
             yield Complaint(token.start, "this form of IF is not allowed", _IF_HINT)
+        elif following and (token.token_type, following.token_type) == _PERCENT:
+            hint = f"write {number_meant(f'{token.text}%')}"
+            yield Complaint(following.start, "the sign % has no place in a condition", hint)
         elif token.token_type is TokenType.DAMP:
             yield Complaint(token.start, "'&&' is not an operator here", "write AND")
 
@@ -322,25 +329,28 @@ def _reworded(text: str, error: SqlglotError) -> Complaint:
     description = str(detail.get("description") or "")
     if description.startswith("Required keyword"):
         return Complaint(offset, f"something is missing after or before '{highlight}'")
+    number = _number_around(text, offset) if highlight == "," else ""
+    if number:
+        return Complaint(offset, "a number has no comma", f"write {number}")
     if text.count("(") > text.count(")"):
         hint = "add ')'" if "," in text else f"add ')'{_CUT_OFF}"
         return Complaint(offset, "a bracket is not closed", hint)
     if text.count("(") < text.count(")"):
         return Complaint(offset, "a closing bracket has no partner", "remove one ')'")
-    if highlight in _WORDS:
-        return Complaint(offset, f"unexpected '{highlight}'", f"write {_WORDS[highlight]}")
-    alone = _without_unit(text[:offset], highlight.lower())
-    if alone:
-        return Complaint(offset, f"unexpected '{highlight}'", alone)
+    return Complaint(offset, f"unexpected '{highlight}'", _instead_of_word(text, offset, highlight))
+
+
+def _instead_of_word(text: str, offset: int, word: str) -> str:
+    if word in _WORDS:
+        return f"write {_WORDS[word]}"
     swapped = next((wrong for wrong in _SWAPPED if wrong in text), "")
     hint = f"write {_SWAPPED[swapped]} instead of {swapped}" if swapped else ""
-    return Complaint(offset, f"unexpected '{highlight}'", hint)
+    return _without_unit(text[:offset], word.lower()) or hint
 
 
 def _without_unit(before: str, unit: str) -> str:
     """How the number is written that stands before a unit."""
-    number = _BEFORE_UNIT.search(before)
-    if number is None or unit not in {*_DAYS, *_TIMES}:
+    words = [*_NUMBER_WORD.finditer(before)]
+    if unit not in UNITS or not words or before[words[-1].end() :].strip():
         return ""
-    value = (Decimal(number.group(1)) * _TIMES.get(unit, 1)).normalize()
-    return f"write the number alone: {value:f}"
+    return f"write the number alone: {number_meant(words[-1].group() + unit)}"

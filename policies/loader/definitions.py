@@ -6,10 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from itertools import chain
 
 from policies.language import checks
 from policies.language.checks import Refusal
-from policies.language.expressions import build
+from policies.language.expressions import build, own_name
 from policies.language.scope import Built, Defined, Scope
 from policies.language.syntax import names_in, tiers_in
 from policies.language.tree import NUMERIC, Arithmetic, Case, Constant, Node
@@ -35,6 +36,7 @@ class Definitions:
 
     def read(self) -> Scope:
         """The scope with all the names; one that needs itself is a problem and left out."""
+        self._check_names()
         needs = {key: self._needs(key) for key in self._keys()}
         while ready := [key for key in needs if not needs[key] & set(needs)]:
             for key in ready:
@@ -48,6 +50,16 @@ class Definitions:
         tiers |= {name: None for kind, name in needs if kind == TIER}
         self.scope = replace(self.scope, undefined=lost, tiers=tiers)
         return self.scope
+
+    def _check_names(self) -> None:
+        """A name of the language means the same in every policy."""
+        texts = ((name, item.place) for name, item in self.texts.items())
+        scores = ((name, item.place) for name, item in self.scores.items())
+        for name, place in chain(texts, scores):
+            kind = own_name(name)
+            if kind:
+                message = f"the name '{name}' is taken: it is {kind}"
+                self.ledger.add(place, message, "choose another name", key=True)
 
     def _keys(self) -> Iterator[tuple[str, str]]:
         for name, item in self.texts.items():

@@ -25,6 +25,7 @@ from policies.loader.rule_drafts import RuleReader
 from policies.loader.rule_schema import TierRuleShape
 from policies.loader.schema import VERSION
 from policies.loader.settings import read_settings
+from policies.loader.spoken import written
 from policies.model import KINDS, Policy
 from policies.process import ProcessDate
 from policies.suggestion import closest, nearest
@@ -84,6 +85,8 @@ class _Loader:
             or "holidays" in draft.calendar
             or ("calendar",) in self._lost,
             partial=draft.partial,
+            knows_crm=bool(fields),
+            spoken=written,
         )
         tiers = {
             name: Placed(item.value, item.place)
@@ -146,7 +149,9 @@ class _Loader:
             if name not in CLOCKS:
                 message = f"there is no clock '{name[:60]}'"
                 self._ledger.add(item.place, message, nearest(name, CLOCKS), key=True)
-            self._ledger.complain(item.place, build_clock(item.value, Scope(params)))
+            self._ledger.complain(
+                item.place, build_clock(item.value, Scope(params, spoken=written))
+            )
         return {name: item.value for name, item in self._draft.clocks.items()}
 
 

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
+from policies.errors import NotUnderstoodError
+from policies.language.number_text import number_meant, plain
 from policies.languages import Language
 from policies.loader.rule_schema import (
     Condition,
@@ -26,11 +28,19 @@ def _share(value: object) -> object:
     """`5%` or `0.05`."""
     if isinstance(value, str):
         number = value.removesuffix("%").strip()
-        if value.endswith("%") and len(number) <= 20 and _is_number(number):
-            return Decimal(number) / 100
-        message = f"expected a share such as 5%, found '{value[:40]}'"
-        raise ValueError(message)
-    return Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        if not (value.endswith("%") and len(number) <= 20 and _is_number(number)):
+            meant = number_meant(value)
+            is_share = meant and 0 < Decimal(meant) <= 1
+            hint = f"write {plain(Decimal(meant) * 100)}%" if is_share else ""
+            raise NotUnderstoodError(f"expected a share such as 5%, found '{value[:40]}'", hint)
+        value = Decimal(number) / 100
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        return value
+    share = Decimal(value)
+    if not 0 < share <= 1:
+        limit = "more than 0%" if share <= 0 else "at most 100%"
+        raise NotUnderstoodError(f"a share is {limit}", "write 5%, or 0.05")
+    return share
 
 
 def _is_number(text: str) -> bool:

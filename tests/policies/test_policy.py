@@ -171,7 +171,7 @@ def test_decimals_that_say_nothing_mean_nothing(old: str, new: str) -> None:
         ("from: [void]", "from: void", "p.yaml:9:45: expected a list, found 'void'"),
         ("from: [void]", "from: []", "p.yaml:9:45: a protection is from something"),
         ("from: [void]", "from: [viod]", "p.yaml:9:46: 'viod' is not a value for this key"),
-        ("share: 5%", "share: 5", "p.yaml:21:25: input should be less than or equal to 1"),
+        ("share: 5%", "share: 5", "p.yaml:21:25: a share is at most 100% - write 5%"),
         ("share: 5%", "share: five", "p.yaml:21:25: expected a share such as 5%, found 'five'"),
         ("share: 5%", "share: true", "p.yaml:21:25: expected a number, found 'true'"),
         ("count: 500", "count: 5.5", "expected a whole number, found '5.5'"),
