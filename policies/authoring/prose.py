@@ -189,7 +189,7 @@ class Teller(Nouns):
     def _days(self, node: Node, unit: str) -> str:
         """So many days, as the end of a sentence."""
         if not isinstance(node, Constant):
-            return self.say(f"{unit}_of", value=self.noun(node))
+            return self.say("days_of", value=self.noun(node))
         form = unit.removesuffix("s") if node.value == 1 else unit
         return self.of_name(node, self.say(form, number=self.figure(node)))
 
@@ -212,6 +212,8 @@ class Teller(Nouns):
             percent = plain(Decimal(node.value) * 100)
             number = self.chosen(self.number(percent))
             return self.of_name(node, self.say("percent", number=number))
+        if isinstance(of, MetricValue) and METRICS[of.name].aggregate is Aggregate.INTERVAL:
+            return self.of_name(node, self.say("median_days", number=self.figure(node)))
         return self.constant(node)
 
     _CLAUSES: ClassVar[Mapping[type[Node], Callable[..., str]]] = {

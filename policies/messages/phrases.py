@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Protocol
 
-from policies.language.metrics import METRICS
+from policies.language.metrics import METRICS, Aggregate
 from policies.language.vocabulary import ATTRIBUTES, TABLES, Type
 from policies.messages.catalogue import grouped, message
 
@@ -82,7 +82,10 @@ def evidence_phrase(language: str, item: EvidenceLike) -> str:
 @cache
 def _known(language: str, name: str) -> str:
     """The words around a value: made once for thousands of customers."""
-    return message(language, "fact.known", label=input_label(language, name), value=_PLACE)
+    metric = METRICS.get(name.partition("(")[0])
+    in_days = metric is not None and metric.aggregate is Aggregate.INTERVAL
+    key = "fact.known_days" if in_days else "fact.known"
+    return message(language, key, label=input_label(language, name), value=_PLACE)
 
 
 def _is_metric(name: str) -> bool:

@@ -64,6 +64,12 @@ def test_a_value_with_line_breaks_cannot_forge_a_last_line() -> None:
     assert note.split("\n")[1:] == ["依据：名称 x 编号 ZZZZZZZZZZ。", "编号 ABCDEFGH23"]
 
 
+def test_a_median_of_days_has_its_unit_behind_the_figure() -> None:
+    item = EvidenceItem("order_interval_median", "number", "87", "known")
+    note = NoteForm(TIER, "A", "zh-CN").fill([item], "X")
+    assert "依据：下单间隔中位数 87 天。" in note
+
+
 def test_a_template_replaces_what_stands_between() -> None:
     text = "{{ label }}|{{ stage }}|{{ reason }}|{{ facts }}|{{ title }}|{{ task }}\n"
     rule = Rule("r", "void", VOID.stages, "unqualified", True, text, "<b>")

@@ -165,6 +165,7 @@ def test_a_parameter_is_named_beside_its_value(text: str, sentence: str) -> None
         ("NOT field('Blocked')", 'field "Blocked" is "no"'),
         ("field('Size') > 7", 'field "Size" above **7**'),
         ("days_until(field('Seen')) <= 30", 'field "Seen" is at most **30** days ahead'),
+        ("days_until(field('Seen')) <= open_deals", "at most open deals (in days) ahead"),
         # flags
         ("phone_valid", "its phone number is valid"),
         (
@@ -210,6 +211,7 @@ def test_a_fact_is_told_in_english(text: str, sentence: str) -> None:
             "activities_count(NOT kind IN ('quote', 'sample')) > 0",
             "es gibt Kontakte (Art ist weder Angebot noch Muster)",
         ),
+        ("zh-CN", "order_interval_median > 60", "下单间隔中位数大于 **60** 天"),
         ("zh-CN", "region IN ('a', 'b', 'c')", "地区为“a”、“b”或“c”"),
         ("zh-CN", "region IN ('a')", "地区为“a”"),
         ("zh-CN", "NOT region IN ('a')", "地区不是“a”"),
