@@ -231,6 +231,7 @@ def test_formulas_and_tables_have_labels_too() -> None:
     assert table_label("de", "orders") == "Aufträge"
     assert table_label("de", "elsewhere") == "elsewhere"
     assert condition_words("zh-CN", "deals", "state = 'won'") == "状态 = 赢单"
+    assert condition_words("en", "orders", "days_since(happened_at) > 3").startswith("days since(")
 
 
 def said(name: str, kind: str, value: str | int | bool | None, state: str = "known") -> list[str]:
