@@ -147,7 +147,8 @@ def test_a_field_that_the_crm_does_not_have_is_named_with_the_nearest(client: Cl
     write(client, POLICY.replace("'Grade'", "'Grate'"))
     answer = client.run("check")
     assert answer.code == 2
-    assert "the type of field('Grate') is not known" in answer.err
+    assert "the CRM has no field 'Grate' that a condition can read" in answer.err
+    assert "did you mean 'Grade'?" in answer.err
     write(client, POLICY.replace("'Grade'", "'Grate'") + "fields: {Grate: text}\n")
     answer = client.run("check")
     assert answer.code == 2
@@ -301,6 +302,44 @@ def test_docs_prints_the_page_of_metrics(client: Client, language: str) -> None:
     text = client.run("policy", "docs", "--language", language).out
     assert text.strip() == metrics_page(language).strip()
     assert client.ok("policy", "docs", "--language", language)["text"] in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_docs_speaks_the_language_of_the_workspace(client: Client, language: str) -> None:
+    speak(client, language)
+    assert client.run("policy", "docs").out.strip() == metrics_page(language).strip()
+
+
+def test_docs_is_in_english_where_there_is_no_workspace(client: Client) -> None:
+    config = client.folder / "highseas.yaml"
+    text = config.read_text("utf-8")
+    config.write_text("name: [", encoding="utf-8")
+    try:
+        assert client.run("policy", "docs").out.strip() == metrics_page("en").strip()
+    finally:
+        config.write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("own", "workspace", "spoken"),
+    [("", "zh-CN", "zh-CN"), ("", "de", "de"), ("language: en\n", "zh-CN", "en")],
+)
+def test_a_file_in_a_workspace_is_checked_in_its_own_language_else_the_workspaces(
+    client: Client, tmp_path: Path, own: str, workspace: str, spoken: str
+) -> None:
+    speak(client, workspace)
+    path = tmp_path / "other.yaml"
+    path.write_text(PLAIN + own, encoding="utf-8")
+    said = client.ok("policy", "check", str(path))
+    total = message(
+        spoken,
+        "policy.checked",
+        name="plain",
+        rules=1,
+        hash=said["hash"][:16],
+        warnings=len(said["warnings"]),
+    )
+    assert total in client.run("policy", "check", str(path)).out
 
 
 # test

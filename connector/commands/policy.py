@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -32,8 +33,8 @@ _policy_file = click.argument(
 
 
 class _PolicyPlace(NamedTuple):
-    """The policy's file, the types of the CRM's own fields as far as known, the workspace's
-    language (None: the policy's own), and which day it is there."""
+    """The policy's file, the types of the CRM's own fields as far as known, the language to speak
+    (None: the policy's own), and which day it is there."""
 
     path: Path
     fields: Mapping[str, Type]
@@ -51,12 +52,30 @@ def _policy_place(terminal: Terminal, path: Path | None) -> _PolicyPlace:
     from connector.workspace_files import open_workspace
 
     if path is not None:
-        return _PolicyPlace(path, {}, None, datetime.now(UTC).date())
+        return _PolicyPlace(path, {}, _language_around(terminal, path), datetime.now(UTC).date())
     workspace = open_workspace(terminal.root)
     schema = remembered_schema(workspace)
     fields = field_types(schema) if schema else {}
     today = datetime.now(workspace.zone_info).date()
     return _PolicyPlace(workspace.policy_path, fields, workspace.language, today, workspace)
+
+
+def _language_of_workspace(terminal: Terminal) -> str | None:
+    """None outside of a workspace, and in one that cannot be read."""
+    from connector.errors import ConfigurationError
+    from connector.workspace import load_workspace
+
+    with suppress(ConfigurationError):
+        return load_workspace(terminal.root).language
+    return None
+
+
+def _language_around(terminal: Terminal, path: Path) -> str | None:
+    """The workspace's, for a policy file that names none itself."""
+    from policies.policy import load_policy
+
+    language = _language_of_workspace(terminal)
+    return None if language is None or load_policy(path).language else language
 
 
 def _known_sources(workspace: Workspace | None) -> dict[str, SourceState] | None:
@@ -188,8 +207,11 @@ def policy_signoff(
 @language_option()
 @pass_terminal
 def policy_docs(terminal: Terminal, language: str | None) -> None:
-    """Print the page of metrics, functions, attributes and columns."""
+    """Print the page of metrics, functions, attributes and columns.
+
+    By default in the workspace's language, elsewhere in English.
+    """
     from policies.authoring.metric_docs import metrics_page
 
-    text = metrics_page(language or "en").rstrip()
+    text = metrics_page(language or _language_of_workspace(terminal) or "en").rstrip()
     terminal.result("policy docs", {"text": text}, [text])

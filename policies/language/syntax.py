@@ -304,7 +304,8 @@ def _foreign_tokens(tokens: list[Token]) -> Iterator[Complaint]:
         elif _is_if_without_brackets(token, following):
             yield Complaint(token.start, "this form of IF is not allowed", _IF_HINT)
         elif following and (token.token_type, following.token_type) == _PERCENT:
-            hint = f"write {number_meant(f'{token.text}%')}"
+            meant = number_meant(f"{token.text}%")
+            hint = f"write {meant}" if meant else ""
             yield Complaint(following.start, "the sign % has no place in a condition", hint)
         elif token.token_type is TokenType.DAMP:
             yield Complaint(token.start, "'&&' is not an operator here", "write AND")
@@ -353,4 +354,5 @@ def _without_unit(before: str, unit: str) -> str:
     words = [*_NUMBER_WORD.finditer(before)]
     if unit not in UNITS or not words or before[words[-1].end() :].strip():
         return ""
-    return f"write the number alone: {number_meant(words[-1].group() + unit)}"
+    meant = number_meant(words[-1].group() + unit)
+    return f"write the number alone: {meant}" if meant else ""
