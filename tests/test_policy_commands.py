@@ -147,7 +147,7 @@ def test_a_field_that_the_crm_does_not_have_is_named_with_the_nearest(client: Cl
     write(client, POLICY.replace("'Grade'", "'Grate'"))
     answer = client.run("check")
     assert answer.code == 2
-    assert "the CRM has no field 'Grate' that a condition can read" in answer.err
+    assert "the CRM has no field('Grate') that a condition can read" in answer.err
     assert "did you mean 'Grade'?" in answer.err
     write(client, POLICY.replace("'Grade'", "'Grate'") + "fields: {Grate: text}\n")
     answer = client.run("check")

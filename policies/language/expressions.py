@@ -263,7 +263,7 @@ class CustomerReader(Reader):
             if near
             else f"if it is new, run `highseas check`, or {declare}"
         )
-        return Refusal(f"the CRM has no field '{name}' that a condition can read", hint)
+        return Refusal(f"the CRM has no field('{name}') that a condition can read", hint)
 
     def tier(self, tree: exp.Expr) -> Node | None:
         if not tree.expressions:

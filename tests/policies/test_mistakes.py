@@ -237,8 +237,10 @@ def test_a_field_that_a_known_crm_has_not_is_told_apart_from_one_that_nobody_kno
     with pytest.raises(FileProblems) as raised:
         parse_policy(text, "p", fields=known)
     near, far = (str(item) for item in raised.value.problems)
-    assert near.startswith("p:5:10: the CRM has no field 'Annual_Revenu' that a condition can read")
+    assert near.startswith(
+        "p:5:10: the CRM has no field('Annual_Revenu') that a condition can read"
+    )
     assert near.endswith("did you mean 'Annual_Revenue'?")
-    assert far.startswith("p:5:40: the CRM has no field 'Qx' that a condition can read - if it is")
+    assert far.startswith("p:5:40: the CRM has no field('Qx') that a condition can read - if it is")
     unknown = problems(text)[0]
     assert "the type of field('Annual_Revenu') is not known - run `highseas check`" in unknown
