@@ -14,7 +14,7 @@ import yaml
 from policies.authoring.metric_docs import metrics_page
 from policies.languages import LANGUAGES
 from policies.library import library_names, library_text
-from policies.messages import message
+from policies.messages import counted, message
 from policies.yaml_source import read_yaml
 from tests.command_line import Answer
 from tests.crm_sandbox import Client, sandbox_client
@@ -335,9 +335,9 @@ def test_a_file_in_a_workspace_is_checked_in_its_own_language_else_the_workspace
         spoken,
         "policy.checked",
         name="plain",
-        rules=1,
+        rules=counted(spoken, "policy.rules", 1),
         hash=said["hash"][:16],
-        warnings=len(said["warnings"]),
+        warnings=counted(spoken, "policy.warnings", len(said["warnings"])),
     )
     assert total in client.run("policy", "check", str(path)).out
 
