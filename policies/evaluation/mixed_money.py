@@ -16,6 +16,7 @@ from policies.language.tree import (
     Leaf,
     MetricValue,
     Node,
+    Rank,
     Rate,
     children,
 )
@@ -46,7 +47,10 @@ def mixes(trees: Iterable[Node]) -> Mapping[Node, Mix]:
 
 
 def _joined(node: Node, above: Amounts) -> Iterator[tuple[Node, Amounts]]:
-    """`above`: what has to agree already for the part in which the node stands."""
+    """`above`: what has to agree already for the part in which the node stands. A rank asks by
+    itself for one currency, of all customers."""
+    if isinstance(node, Rank):
+        return
     if isinstance(node, Compare | Arithmetic | Extreme | Rate):
         sides = [amounts for child in children(node) if (amounts := _amounts(child))]
         together = frozenset[Leaf]().union(*sides)
