@@ -155,7 +155,7 @@ class _Text:
         for text, node, negated in parts:
             yield indent + self._part(text, self.grounds.values[node], negated=negated)
 
-    def _part(self, text: str, value: bool | None, *, negated: bool) -> str:  # noqa: FBT001
+    def _part(self, text: str, value: bool | None, *, negated: bool) -> str:  # noqa: FBT001 - three answers
         if value is None:
             return self._say("part_unknown", text=text)
         return self._say("part_yes" if value is not negated else "part_no", text=text)

@@ -198,7 +198,7 @@ class RuleRows:
         self._shields = [
             protection.id
             for protection in context.policy.protections
-            if rule.kind == RETIRED or rule.kind in protection.kinds
+            if rule.kind in protection.kinds
         ]
         self._names = () if rule.kind == RETIRED else (rule.id,)
         self._forms = {

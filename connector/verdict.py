@@ -20,7 +20,7 @@ from connector.plan_rows import show_customers
 from policies.evaluation.compile_python import Explanation
 from policies.evaluation.evidence import missing_inputs
 from policies.lifecycle import action_statements, exit_order
-from policies.model import RETIRED, Policy, Rule
+from policies.model import Policy, Rule
 from policies.moment import AsOf
 
 
@@ -179,7 +179,7 @@ class Judged:
         those = [
             item
             for item in self.explanation.protections
-            if item.holds is None and (kind == RETIRED or kind in kinds[item.id])
+            if item.holds is None and kind in kinds[item.id]
         ]
         evidence = [fact for item in those for fact in item.evidence]
         missing = tuple(dict.fromkeys(missing_inputs(evidence)))
