@@ -30,11 +30,6 @@ class Derived:
         self._rules_changed = get_meta(connection, "contact_rules") != contacts.rules_key(needs)
         self.missing = needs.derived - (known - _CONTACTS if self._rules_changed else known)
 
-    @property
-    def watched(self) -> frozenset[str]:
-        """The tables of which a build must keep what it takes out."""
-        return frozenset({"activities"} if self._needs.derived & _FLAGS else ())
-
     def record(self) -> None:
         set_meta(self._connection, "derived", "\n".join(sorted(self._needs.derived)))
         set_meta(self._connection, "contact_rules", contacts.rules_key(self._needs))

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import duckdb
 import msgspec
 
 from connector.engine import fill_inputs, source_states
-from connector.errors import ConfigurationError
+from connector.errors import ConfigurationError, RefusedError
 from connector.grounds import Grounds, gather_grounds
 from connector.journal import Journal
 from connector.journal_model import Episode
+from connector.plan_model import Plan
 from connector.policy_fit import load_client_policy, refuse_lacking
 from connector.standing import load_standing
 from connector.verdict import Judged, Verdict
@@ -38,7 +39,8 @@ _CANDIDATES = 5
 class CustomerExplanation:
     """One customer and everything that the policy says about it; nothing when it did not exist.
 
-    `policy` is the one that is written: without statuses where no field holds them.
+    `policy` is the one that is written: without statuses where no field holds them. `plan`: the
+    one as which it is told.
     """
 
     key: str
@@ -49,6 +51,12 @@ class CustomerExplanation:
     grounds: Grounds | None = None
     verdicts: tuple[Verdict, ...] = ()
     today: date | None = None
+    plan: Plan | None = None
+
+    @property
+    def other_policy(self) -> bool:
+        """Is the policy another one than that of the plan?"""
+        return self.plan is not None and self.plan.header.policy_hash != self.policy.hash
 
     @property
     def other_day(self) -> str:
@@ -63,7 +71,27 @@ class CustomerExplanation:
         about = {"customer": self.key, "name": self.name, "as_of": str(self.as_of.day)}
         if self.other_day:
             about["other_day"] = self.other_day
+        if self.plan is not None:
+            about["plan"] = self.plan.id
         return {**about, **judged, **said}
+
+
+def explain_as_planned(
+    workspace: Workspace, wanted: str, plan_id: str, today: date | None = None
+) -> CustomerExplanation:
+    """Explain one customer from what had been seen when a plan was made, and as of its moment.
+
+    Raises RefusedError when there is no such plan, or it takes a run back.
+    """
+    with _journal(workspace) as journal:
+        plan = journal.plan(plan_id) if journal else None
+    if plan is None or plan.header.kind != "policy":
+        message_text = f"no policy decided what is in plan {plan_id}"
+        raise RefusedError(message_text, "name a plan of `highseas plan`")
+    # what was seen in the very moment was seen for the plan
+    known_by = plan.created_at + timedelta(microseconds=1)
+    as_of = AsOf(datetime.fromisoformat(plan.header.as_of), workspace.zone, known_by)
+    return replace(explain_customer(workspace, wanted, as_of, today), plan=plan)
 
 
 def explain_customer(
@@ -78,7 +106,7 @@ def explain_customer(
     warehouse = Warehouse(workspace)
     refuse_lacking(policy, workspace, warehouse)
     written = policy if workspace.status_field else policy.without_status()
-    with warehouse.reading(as_of.day) as connection:
+    with warehouse.reading(as_of.known_by) as connection:
         key, name = _find(connection, wanted)
         compiled = compile_evaluation(policy, as_of, source_states(connection))
         members, facts = _facts(connection, key, as_of, policy.group)

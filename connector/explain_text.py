@@ -27,7 +27,11 @@ def explanation_lines(explained: CustomerExplanation, language: str) -> list[str
     condition, the facts behind it, and the protections that concern it."""
     day, name = explained.as_of.day.isoformat(), one_line(explained.name)
     lines = [message(language, "explain.title", name=name, customer=explained.key, day=day)]
-    if explained.other_day:
+    if explained.plan is not None:
+        lines.append(message(language, "explain.as_planned", plan=explained.plan.id))
+        if explained.other_policy:
+            lines.append(message(language, "explain.other_policy"))
+    elif explained.other_day:
         lines.append(message(language, f"explain.{explained.other_day}"))
     if explained.explanation is None or explained.grounds is None:
         return [*lines, message(language, "explain.not_yet")]

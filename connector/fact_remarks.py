@@ -29,7 +29,7 @@ def fact_remarks(policy: Policy, warehouse: Warehouse, as_of: AsOf, language: st
     tables = () if policy.money else money_tables(policy)
     if not (MASS in derived or BURST in derived or tables) or not warehouse.exists():
         return []
-    with warehouse.reading() as connection:
+    with warehouse.reading(as_of.known_by) as connection:
         return [
             *_activities(connection, policy, as_of, language),
             *_currencies(connection, tables, as_of, language),

@@ -39,7 +39,7 @@ def affected(name: str) -> str:
 
 
 def leaving(table: str) -> str:
-    """The temporary table with the rows that a build took out of a table it was told to watch."""
+    """The temporary table with the rows that a build took out of a table of events."""
     return identifier(f"leaving {table}")
 
 
@@ -47,7 +47,9 @@ class FactsBuild:
     """Brings all facts tables in line with the staged tables. `slices` names what changed;
     `seen.anew` when the mapping did, so that rows may stand there which it no longer knows.
 
-    Of the tables in `watched` it keeps what it takes out, unless it makes the table anew.
+    `made`: of each table of events that it touched, a condition for the rows of which it did;
+    those that it took out are left in `leaving(table)`, unless the mapping is new. `scopes` are
+    the same, or all of the table where all rows of an object are new.
     """
 
     def __init__(
@@ -56,15 +58,14 @@ class FactsBuild:
         mapping: CompiledMapping,
         seen: Seen,
         slices: Mapping[str, Slice],
-        watched: frozenset[str] = frozenset(),
     ) -> None:
         self._connection = connection
         self._mapping = mapping
         self._seen = seen
         self._slices = slices
-        self._watched = watched
         self._regrouped = False
         self._there = table_names(connection, "staged")
+        self.made: dict[str, str] = {}
         self.scopes: dict[str, str] = {}
         own = [slices.get(name, Slice.NONE) for name in mapping.customer_objects]
         self.customers_changed = any(kind is not Slice.NONE for kind in own)
@@ -177,8 +178,9 @@ class FactsBuild:
         whole = bool(kinds) and all(kind is Slice.ALL for kind in kinds.values())
         if not condition:
             return
+        self.made[table] = condition
         self.scopes[table] = "true" if Slice.ALL in kinds.values() else condition
-        if table in self._watched and self.scopes[table] == condition:
+        if not self._seen.anew:
             self._connection.execute(
                 f"CREATE OR REPLACE TEMP TABLE {leaving(table)} AS FROM {table} WHERE {condition}"
             )

@@ -1,6 +1,7 @@
 """What a CRM forgets: append-only Parquet of the versions of customers and people that we saw.
 
-Never rebuilt with the warehouse. `versions` and `people_versions` there are only its index.
+Never rebuilt with the warehouse. `versions` and `people_versions` there are only its index. The
+rows of events that were changed or deleted since stand beside them: `superseded`.
 """
 
 from __future__ import annotations
@@ -9,37 +10,43 @@ import os
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 
 from connector.row_shape import identifier
 from connector.spool import sync_directory
-from policies.evaluation.sql_text import date_literal, day_in_zone, literal, moment_literal
+from policies.evaluation.sql_text import day_in_zone, literal, moment_literal
 from policies.language.vocabulary import CUSTOMERS, PEOPLE, SQL_TYPES, Table
 from policies.moment import utc_without_zone
 
-# Known without a column: a person that the CRM no longer shows.
+# Known without a column: a customer or a person that the CRM no longer shows.
 _GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """What is kept of one table: its key and the attributes whose past counts."""
+    """What is kept of one table: its key, the attributes whose past counts, and what never
+    changes but is gone with the record."""
 
     table: Table
     key: str
     attributes: tuple[str, ...]
+    lasting: tuple[str, ...] = ()
 
     @property
     def files(self) -> str:
         return f"{self.table.name}-*.parquet"
 
     @property
+    def kept(self) -> tuple[str, ...]:
+        return (*self.attributes, *self.lasting)
+
+    @property
     def typed(self) -> Iterator[str]:
         """No row, and all columns: files of earlier versions of highseas lack the newer ones."""
-        for name in (self.key, *self.attributes):
+        for name in (self.key, *self.kept):
             kind = SQL_TYPES[self.table.column(name).type]
             yield f"CAST(NULL AS {kind}) AS {identifier(name)}"
         yield "CAST(NULL AS TIMESTAMP) AS seen_at"
@@ -47,7 +54,7 @@ class _Kind:
 
 
 _CHANGEABLE = tuple(column.name for column in CUSTOMERS.columns if column.changeable)
-_CUSTOMERS = _Kind(CUSTOMERS, "key", (*_CHANGEABLE, "owned_since"))
+_CUSTOMERS = _Kind(CUSTOMERS, "key", (*_CHANGEABLE, "owned_since"), ("created_at",))
 _PEOPLE = _Kind(PEOPLE, "id", tuple(name for name in PEOPLE.by_name if name != "id"))
 
 
@@ -80,20 +87,25 @@ def sync_versions(connection: duckdb.DuckDBPyConnection, directory: Path, zone: 
 
 
 def _index_sql(directory: Path, zone: str) -> str:
-    """What `versions` says of each customer. Where its last version does not tell since when it
-    has its owner, the first version behind the last one with another owner does."""
+    """What `versions` says of each customer; one that is gone has no digest. Where its last
+    version does not tell since when it has its owner, the first version behind the last one with
+    another owner does."""
     return (
-        f"WITH h AS (SELECT key, owner_id, owned_since, seen_at, {_digest(_CUSTOMERS, 'f')} AS d "
+        f"WITH seen AS (SELECT f.*, {_digest(_CUSTOMERS, 'f')} AS d "
         f"FROM {_seen(directory, _CUSTOMERS)} f), "
+        f"gone AS (SELECT key, arg_max(coalesce({_GONE}, false), seen_at) AS away FROM seen "
+        "GROUP BY key), "
+        f"h AS (FROM seen WHERE {_GONE} IS NOT true), "
         "final AS (SELECT key, min(seen_at) AS first_at, arg_max(struct_pack("
         "d := d, owner := owner_id, since := owned_since), seen_at) AS last FROM h GROUP BY key), "
         "other AS (SELECT h.key, max(h.seen_at) AS seen_at FROM h JOIN final USING (key) "
         "WHERE h.owner_id IS DISTINCT FROM final.last.owner GROUP BY h.key), "
         "own AS (SELECT h.key, min(h.seen_at) AS since FROM h JOIN other USING (key) "
         "WHERE h.seen_at > other.seen_at GROUP BY h.key) "
-        f"SELECT final.key, last.d, {day_in_zone('first_at', zone)}, last.owner, "
+        f"SELECT final.key, CASE WHEN NOT gone.away THEN last.d END, "
+        f"{day_in_zone('first_at', zone)}, last.owner, "
         "CASE WHEN last.owner IS NOT NULL THEN coalesce(last.since, own.since) END "
-        "FROM final LEFT JOIN own ON own.key = final.key"
+        "FROM final JOIN gone USING (key) LEFT JOIN own ON own.key = final.key"
     )
 
 
@@ -118,7 +130,7 @@ def append_versions(
     if count:
         columns = ", ".join(_columns("c", ("key", *_filled(connection))))
         rows = f"SELECT {columns}, {moment} AS seen_at {changed}"
-        _write(connection, directory, _CUSTOMERS, seen_at, rows)
+        write_rows(connection, directory, "customers", seen_at, rows)
     if known:
         connection.execute("DELETE FROM versions USING fresh f WHERE versions.key = f.key")
     connection.execute(
@@ -128,11 +140,26 @@ def append_versions(
     return int(count)
 
 
+def append_gone(connection: duckdb.DuckDBPyConnection, directory: Path, seen_at: datetime) -> None:
+    """Write a last version of each customer that the CRM no longer shows."""
+    moment = moment_literal(utc_without_zone(seen_at))
+    gone = (
+        "FROM versions v WHERE v.digest IS NOT NULL "
+        "AND NOT EXISTS (FROM customers c WHERE c.key = v.key)"
+    )
+    if connection.execute(f"SELECT EXISTS ({gone})").fetchone() == (True,):
+        rows = f"SELECT v.key, true AS {_GONE}, {moment} AS seen_at {gone}"
+        write_rows(connection, directory, "customers", seen_at, rows)
+        connection.execute(
+            "UPDATE versions SET digest = NULL WHERE key NOT IN (SELECT key FROM customers)"
+        )
+
+
 def _filled(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """The attributes that any customer has: a file need not hold columns of nothing."""
-    counts = ", ".join(f"count({name}) > 0" for name in _columns("c", _CUSTOMERS.attributes))
+    counts = ", ".join(f"count({name}) > 0" for name in _columns("c", _CUSTOMERS.kept))
     row = connection.execute(f"SELECT {counts} FROM customers c").fetchall()[0]
-    return [name for name, any_ in zip(_CUSTOMERS.attributes, row, strict=True) if any_]
+    return [name for name, any_ in zip(_CUSTOMERS.kept, row, strict=True) if any_]
 
 
 def append_people(connection: duckdb.DuckDBPyConnection, directory: Path, seen_at: datetime) -> int:
@@ -150,7 +177,7 @@ def append_people(connection: duckdb.DuckDBPyConnection, directory: Path, seen_a
     if count:
         moment = moment_literal(utc_without_zone(seen_at))
         rows = f"SELECT * EXCLUDE (digest), {moment} AS seen_at FROM fresh"
-        _write(connection, directory, _PEOPLE, seen_at, rows)
+        write_rows(connection, directory, "people", seen_at, rows)
         connection.execute(
             "DELETE FROM people_versions USING fresh f WHERE people_versions.id = f.id"
         )
@@ -161,11 +188,12 @@ def append_people(connection: duckdb.DuckDBPyConnection, directory: Path, seen_a
     return count
 
 
-def _write(
-    connection: duckdb.DuckDBPyConnection, directory: Path, kind: _Kind, at: datetime, rows: str
+def write_rows(
+    connection: duckdb.DuckDBPyConnection, directory: Path, table: str, at: datetime, rows: str
 ) -> None:
+    """Add a file with the rows of a query to the history of a table, durably."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    name = f"{kind.table.name}-{at.astimezone(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}.parquet"
+    name = f"{table}-{at.astimezone(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:8]}.parquet"
     temporary = directory / f"{name}.new"
     connection.execute(f"COPY ({rows}) TO {literal(str(temporary))} (FORMAT parquet)")
     handle = os.open(temporary, os.O_RDONLY)
@@ -178,44 +206,64 @@ def _write(
     connection.execute("INSERT INTO version_files VALUES (?)", [name])
 
 
-def show_day(connection: duckdb.DuckDBPyConnection, directory: Path, day: date, zone: str) -> None:
-    """Make the views `customers` and `people` show what was known of them at the end of a day.
+def show_past(
+    connection: duckdb.DuckDBPyConnection, directory: Path, moment: datetime, zone: str
+) -> None:
+    """Make the views `customers` and `people` show what was seen of them before a moment.
 
-    A customer that was not known then has nothing but what never changes; a person is not there.
+    A customer that was not seen by then has nothing but what never changes; a person is not there.
     """
-    parts = [
-        f"{'h' if name in _CUSTOMERS.attributes else 'c'}.{identifier(name)}"
-        for name in CUSTOMERS.by_name
-    ]
-    connection.execute("DROP VIEW customers")
+    parts = {name: f"c.{identifier(name)}" for name in CUSTOMERS.by_name}
+    parts |= {name: f"h.{identifier(name)}" for name in _CUSTOMERS.attributes}
+    parts |= {
+        "key": "coalesce(c.key, h.key)",
+        "object": "coalesce(c.object, split_part(h.key, ':', 1))",
+        "id": "coalesce(c.id, substr(h.key, instr(h.key, ':') + 1))",
+        "created_at": "coalesce(c.created_at, h.created_at)",
+        "first_seen_on": day_in_zone("h.first_seen_at", zone),
+    }
+    named = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in parts.items())
     connection.execute(
-        f"CREATE VIEW customers AS SELECT {', '.join(parts)} FROM warehouse.main.customers c "
-        f"LEFT JOIN ({_last_sql(directory, _CUSTOMERS, day, zone)}) h ON h.key = c.key"
+        f"CREATE OR REPLACE VIEW customers AS SELECT {named} FROM warehouse.main.customers c "
+        f"FULL JOIN ({_last_sql(directory, _CUSTOMERS, moment)}) h ON h.key = c.key "
+        f"WHERE h.{_GONE} IS NOT true"
     )
-    connection.execute("DROP VIEW people")
     connection.execute(
-        f"CREATE VIEW people AS SELECT {', '.join(_columns('h', PEOPLE.by_name))} "
-        f"FROM ({_last_sql(directory, _PEOPLE, day, zone)}) h WHERE {_GONE} IS NOT true"
+        f"CREATE OR REPLACE VIEW people AS SELECT {', '.join(_columns('h', PEOPLE.by_name))} "
+        f"FROM ({_last_sql(directory, _PEOPLE, moment)}) h WHERE {_GONE} IS NOT true"
     )
 
 
-def _last_sql(directory: Path, kind: _Kind, day: date, zone: str) -> str:
-    """A query for the last version of each record whose local day of being seen is not later."""
+def _last_sql(directory: Path, kind: _Kind, moment: datetime) -> str:
+    """A query for the last version of each record that was seen before a moment."""
     names = (*kind.attributes, _GONE)
-    picked = ", ".join(f"last.{identifier(name)} AS {identifier(name)}" for name in names)
+    picked = [f"last.{identifier(name)} AS {identifier(name)}" for name in names]
     fields = ", ".join(f"{identifier(name)} := {identifier(name)}" for name in names)
+    lasting = [f"max({identifier(name)}) AS {identifier(name)}" for name in kind.lasting]
+    found = ", ".join(
+        (
+            f"arg_max(struct_pack({fields}), seen_at) AS last",
+            "min(seen_at) AS first_seen_at",
+            *lasting,
+        )
+    )
+    shown = ", ".join([kind.key, "first_seen_at", *map(identifier, kind.lasting), *picked])
     return (
-        f"SELECT {kind.key}, {picked} FROM (SELECT {kind.key}, "
-        f"arg_max(struct_pack({fields}), seen_at) AS last FROM {_seen(directory, kind)} "
-        f"WHERE {day_in_zone('seen_at', zone)} <= {date_literal(day)} "
-        f"GROUP BY {kind.key})"
+        f"SELECT {shown} FROM (SELECT {kind.key}, {found} FROM {_seen(directory, kind)} "
+        f"WHERE seen_at < {moment_literal(utc_without_zone(moment))} GROUP BY {kind.key})"
     )
 
 
 def _seen(directory: Path, kind: _Kind) -> str:
     """All versions of a kind, with all columns."""
-    typed = f"SELECT {', '.join(kind.typed)} WHERE false"
-    if not any(directory.glob(kind.files)):
-        return f"({typed})"
-    files = f"read_parquet({literal(str(directory / kind.files))}, union_by_name=true)"
-    return f"({typed} UNION ALL BY NAME SELECT * FROM {files})"
+    return all_rows(directory, kind.files, kind.typed)
+
+
+def all_rows(directory: Path, files: str, typed: Iterable[str]) -> str:
+    """A query for the rows of all files of a pattern. `typed`: all columns, as nulls of their
+    types, because a file need not hold those that are empty in it."""
+    nothing = f"SELECT {', '.join(typed)} WHERE false"
+    if not any(directory.glob(files)):
+        return f"({nothing})"
+    found = f"read_parquet({literal(str(directory / files))}, union_by_name=true)"
+    return f"({nothing} UNION ALL BY NAME SELECT * FROM {found})"

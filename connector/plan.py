@@ -42,7 +42,7 @@ def build_plan(
 
     `overrides` are the params that the policy was loaded with; a plan with any is for looking.
     """
-    with warehouse.reading(context.as_of.day) as connection:
+    with warehouse.reading(context.as_of.known_by) as connection:
         load_standing(connection, journal)
         compiled, thresholds = evaluate_ranked(
             connection, context.policy, context.as_of, "open_episodes"

@@ -22,6 +22,7 @@ from connector.needs import NO_NEEDS, Needs
 from connector.row_shape import Reject
 from connector.shrink import Guard
 from connector.spool import Walk
+from connector.superseded import keep_superseded
 from connector.warehouse import Warehouse
 from connector.warehouse_tables import Pulled, get_meta, get_pulls, set_meta, table_names
 from connector.written import forget_overtaken, lay_over
@@ -125,19 +126,21 @@ class _Load:
         today = self._today()
         now = moment_literal(utc_without_zone(loading.now))
         seen = Seen(date_literal(today), now, anew)
-        build = FactsBuild(connection, self._mapping, seen, guard.slices, derived.watched)
+        build = FactsBuild(connection, self._mapping, seen, guard.slices)
         build.run()
         if not loading.accept_shrink:
             guard.refuse_loss()
         forget_overtaken(connection)
         lay_over(connection)
         scope = derived.fill(build)
-        history.append_versions(
-            connection, warehouse.history_path, warehouse.zone, loading.now, scope
-        )
+        place = warehouse.history_path
+        history.append_versions(connection, place, warehouse.zone, loading.now, scope)
+        history.append_gone(connection, place, loading.now)
         if build.people_changed:
-            history.append_people(connection, warehouse.history_path, loading.now)
-        set_meta(connection, "loaded_on", today.isoformat())
+            history.append_people(connection, place, loading.now)
+        if not anew:
+            known = get_pulls(connection)
+            keep_superseded(connection, place, build.made, known, loading.now)
 
     def _today(self) -> date:
         row = self._connection.execute(

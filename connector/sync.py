@@ -290,13 +290,16 @@ def client_policy(
 
 
 def as_of_moment(workspace: Workspace, day: str | None, now: datetime) -> AsOf:
-    """Local midnight of a day of the workspace's zone (today when none is given)."""
+    """Local midnight of a day of the workspace's zone (today when none is given). What was seen
+    after it counts for today alone: a tag set this morning protects today."""
+    today = now.astimezone(workspace.zone_info).date()
     try:
-        chosen = date.fromisoformat(day) if day else now.astimezone(workspace.zone_info).date()
+        chosen = date.fromisoformat(day) if day else today
     except ValueError:
         message = f"--as-of {day} is not a date"
         raise ConfigurationError(message, "write it as 2026-05-31") from None
-    return AsOf.midnight(chosen, workspace.zone)
+    as_of = AsOf.midnight(chosen, workspace.zone)
+    return as_of.replayed if chosen < today else as_of
 
 
 def check_fits(context: Context, policy: Policy) -> None:

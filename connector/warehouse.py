@@ -10,14 +10,14 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from datetime import date
+from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import duckdb
 
-from connector import history
+from connector import history, superseded
 from connector.errors import RefusedError
 from connector.needs import Needs
 from connector.warehouse_tables import (
@@ -90,11 +90,11 @@ class Warehouse:
             connection.close()
 
     @contextmanager
-    def reading(self, day: date | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    def reading(self, known_by: datetime | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
         """Scratch space in memory with the staged tables under their plain names, read-only.
 
-        With a `day` before the last pull, `customers` and `people` show what was known of them
-        at the end of that day.
+        With `known_by`, customers, people and events are shown as they had been seen before that
+        moment; else as they were seen last.
         Raises RefusedError when nothing is staged, or when the file is held by a writer.
         """
         connection = self._staged()
@@ -105,8 +105,9 @@ class Warehouse:
             raise RefusedError(message, "run `highseas pull`: it fills it from the CRM")
         try:
             _show(connection)
-            if day is not None and day < self._last_day(connection):
-                history.show_day(connection, self.history_path, day, self.zone)
+            if known_by is not None:
+                history.show_past(connection, self.history_path, known_by, self.zone)
+                superseded.show_superseded(connection, self.history_path, known_by)
             yield connection
         finally:
             connection.close()
@@ -127,6 +128,15 @@ class Warehouse:
         if first is not None:
             with self.writing() as connection:
                 insert_receipts(connection, chain([first], parts))
+                self._remember_written(connection)
+
+    def _remember_written(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """What was written is known from then on, not from the next pull."""
+        found = connection.execute("SELECT max(written_at) FROM written").fetchall()[0][0]
+        if found is not None:
+            at, scope = found.replace(tzinfo=UTC), "c.key IN (SELECT key FROM written)"
+            history.sync_versions(connection, self.history_path, self.zone)
+            history.append_versions(connection, self.history_path, self.zone, at, scope)
 
     def staged_receipt_seq(self) -> int | None:
         """The last receipt that was staged; 0 after the warehouse was filled anew, None while
@@ -207,10 +217,6 @@ class Warehouse:
         connection = duckdb.connect(":memory:", config=settings)
         connection.execute("SET TimeZone = 'UTC'")
         return connection
-
-    def _last_day(self, connection: duckdb.DuckDBPyConnection) -> date:
-        loaded_on = get_meta(connection, "loaded_on")
-        return date.fromisoformat(loaded_on) if loaded_on else date.min
 
 
 def _show(connection: duckdb.DuckDBPyConnection) -> None:

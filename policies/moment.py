@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, cached_property
 from zoneinfo import ZoneInfo
@@ -22,10 +22,14 @@ def utc_without_zone(moment: datetime) -> datetime:
 
 @dataclass(frozen=True)
 class AsOf:
-    """An instant, and the zone whose calendar days count."""
+    """An instant, and the zone whose calendar days count.
+
+    `known_by`: what was seen later does not count either; None: everything seen so far does.
+    """
 
     moment: datetime
     zone: str
+    known_by: datetime | None = None
 
     def __post_init__(self) -> None:
         if self.moment.tzinfo is None:
@@ -36,6 +40,11 @@ class AsOf:
     def midnight(cls, day: date, zone: str) -> AsOf:
         """The moment at which the local day `day` begins."""
         return cls(local_midnight(day, ZoneInfo(zone)), zone)
+
+    @property
+    def replayed(self) -> AsOf:
+        """The same moment, decided from what had been seen by then."""
+        return replace(self, known_by=self.moment)
 
     @cached_property
     def utc(self) -> datetime:

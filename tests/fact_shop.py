@@ -57,8 +57,8 @@ activities:
       owner_id: owner
 orders:
   - object: Orders
-    {_EVENT}      amount: amount
-      currency: currency
+    customer: customer
+    columns: {{happened_at: happened, amount: amount, currency: currency}}
 deals:
   - object: Deals
     {_EVENT}      closed_at: closed
@@ -108,6 +108,12 @@ class FactShop(Shop):
         local = self.clock().astimezone(ZoneInfo(ZONE))
         return AsOf.midnight(local.date(), ZONE)
 
+    def wait_until(self, hour: int, minute: int) -> None:
+        """Let the next such time of the workspace's day come."""
+        local = self.clock().astimezone(ZoneInfo(ZONE))
+        then = local.replace(hour=hour, minute=minute)
+        self.later(seconds=((then - local) % timedelta(days=1)).total_seconds())
+
     def settle(self, customers: int) -> None:
         """New customers with some past."""
         for _ in range(customers):
@@ -122,7 +128,7 @@ class FactShop(Shop):
             self.events.append(ref)
 
     def move_on(self) -> None:
-        """What people change in a day: customers, colleagues, and what comes to an end."""
+        """What people change in a day: customers, colleagues, what happened, and what ends."""
         for ref in self.chance.sample(self.accounts, len(self.accounts) // 2):
             changes = self._attributes()
             changes.pop("tags")
@@ -135,8 +141,23 @@ class FactShop(Shop):
         for ref in self.events:
             if ref.object in {"Deals", "Complaints", "Invoices"} and self.chance.random() < 0.1:
                 self._end(ref)
+            elif self.chance.random() < 0.1:
+                self._correct(ref)
+        self._forget(self.accounts)
+        self._forget(self.events)
         self.settle(1)
         self.happen(12)
+
+    def _correct(self, ref: Ref) -> None:
+        """Somebody writes another thing about what happened, or gives it to another customer."""
+        others = self._event(400)
+        names = ("customer", "happened", "outcome", "amount", "currency", "fault", "kind")
+        name = self._one(*names)
+        self.crm.edit(ref, **{name: others[name]})
+
+    def _forget(self, refs: list[Ref]) -> None:
+        gone = refs.pop(self.chance.randrange(len(refs)))
+        self.crm.delete(gone)
 
     def _end(self, ref: Ref) -> None:
         row = self.crm.objects[ref.object][ref.id]
@@ -189,7 +210,7 @@ class FactShop(Shop):
     def findings(self, as_of: AsOf) -> dict[str, tuple[Any, ...]]:
         """What the staged copy says as of a moment, by customer."""
         policy = client_policy(self.context)
-        with Warehouse(self.workspace).reading(as_of.day) as connection:
+        with Warehouse(self.workspace).reading(as_of.known_by) as connection:
             evaluate(connection, policy, as_of)
             rows = connection.execute("SELECT * FROM findings").fetchall()
         return {key: tuple(rest) for key, *rest in rows}

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from connector.errors import RefusedError
+from connector.explain import explain_as_planned
+from connector.explain_text import explanation_lines
+from connector.plan_model import Plan
 from tests.crm_sandbox import POLICY, Client
+from tests.little_crm import Shop
+
+QUIET = """
+policy: 2
+name: little
+rules:
+  - task: quiet
+    when: industry = 'quiet'
+    mark: {tag: quiet}
+"""
 
 
 def accounts(client: Client) -> list[str]:
@@ -67,7 +83,7 @@ def test_a_policy_without_ranks_needs_nobody_else(pulled: Client) -> None:
     ("day", "word", "said"),
     [
         ("2199-01-01", "future", "统计截止日在今天之后：按目前已知的数据推算，仅供查看"),
-        ("2026-02-01", "past", "统计截止日不是今天，而标记取 CRM 现状：仅供查看"),
+        ("2026-02-01", "past", "统计截止日已过：按该日零点前已读取的数据判断"),
     ],
 )
 def test_another_day_than_today_is_said_to_be_one(
@@ -77,3 +93,52 @@ def test_another_day_than_today_is_said_to_be_one(
     assert said in pulled.run("policy", "explain", record, "--as-of", day).out
     assert pulled.ok("policy", "explain", record, "--as-of", day)["other_day"] == word
     assert "other_day" not in pulled.ok("policy", "explain", record)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    return Shop(tmp_path, QUIET)
+
+
+def stages(shop: Shop, customer: str, plan: Plan) -> list[int | None]:
+    told = explain_as_planned(shop.workspace, customer, plan.id).explanation
+    assert told is not None
+    return [rule.stage for rule in told.rules]
+
+
+def test_a_plan_is_explained_from_what_it_saw(shop: Shop) -> None:
+    (ref,) = shop.customers(1, industry="quiet")
+    before = shop.plan()
+    shop.later(hours=1)
+    shop.crm.edit(ref, industry="busy")
+    shop.later(hours=1)
+    after = shop.plan()
+    assert stages(shop, str(ref), before) == [1]
+    assert stages(shop, str(ref), after) == [0]
+    told = explain_as_planned(shop.workspace, str(ref), before.id, shop.clock().date())
+    assert told.payload()["plan"] == before.id
+    lines = explanation_lines(told, "en")
+    assert f"from what plan {before.id} saw" in lines[1]
+    assert "it has been changed since that plan" not in "\n".join(lines)
+    shop.write_policy(QUIET.replace("quiet'", "still'"))
+    told = explain_as_planned(shop.workspace, str(ref), before.id, shop.clock().date())
+    assert "it has been changed since that plan" in "\n".join(explanation_lines(told, "en"))
+
+
+def test_what_no_policy_decided_is_not_explained(shop: Shop) -> None:
+    (ref,) = shop.customers(1, industry="quiet")
+    with pytest.raises(RefusedError, match="no policy decided what is in plan p1"):
+        explain_as_planned(shop.workspace, str(ref), "p1")
+    run = shop.apply(shop.plan())
+    undo = shop.undo(run.run_id)
+    with pytest.raises(RefusedError, match="no policy decided"):
+        explain_as_planned(shop.workspace, str(ref), undo.id)
+
+
+def test_one_moment_is_asked_for_at_a_time(pulled: Client) -> None:
+    answer = pulled.run("policy", "explain", "1", "--as-of", "2026-02-01", "--plan", "p1")
+    assert answer.code == 2
+    assert "--as-of and --plan name two moments" in answer.err
+    plan = pulled.ok("plan")["plan"]
+    told = pulled.ok("policy", "explain", accounts(pulled)[0], "--plan", plan["id"])
+    assert told["plan"] == plan["id"]

@@ -7,13 +7,14 @@ import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from policies.moment import AsOf
-from tests.fact_shop import FactShop
+from tests.fact_shop import ZONE, FactShop
 from tests.policies.random_policies import Parts, reordered
 
 SEEDS = st.integers(0, 9_999)
@@ -171,19 +172,27 @@ def test_a_protection_more_writes_nothing_more(seed: int, when: str, kind: str) 
 
 @settings(quick, max_examples=2)
 @given(SEEDS)
-def test_the_past_is_decided_as_it_was_on_its_day(seed: int) -> None:
+def test_a_past_moment_is_decided_from_what_was_seen_before_it_and_from_nothing_later(
+    seed: int,
+) -> None:
+    """Seen: the pull half an hour before each midnight, of which the day to come is decided."""
     with shop_of(seed) as shop:
         decided: dict[AsOf, tuple[object, object]] = {}
-        for _ in range(3):
-            plan = shop.plan()
+        for _ in range(4):
+            shop.wait_until(hour=23, minute=30)
+            coming = AsOf.midnight(shop.today.day + timedelta(days=1), ZONE)
+            plan = shop.plan(as_of=coming.day.isoformat())
             matched = [(count.rule, count.matched) for count in plan.header.rules]
-            decided[shop.today] = (shop.findings(shop.today), matched)
-            shop.later(hours=3)
+            decided[coming.replayed] = (shop.findings(coming), matched)
+            shop.later(minutes=shop.chance.choice([31, 40, 600, 2400]))
             shop.move_on()
-            shop.later(days=shop.chance.choice([1, 1, 2]))
-        shop.plan()
-        for as_of, (findings, matched) in decided.items():
-            assert shop.findings(as_of) == findings
-            again = shop.plan(as_of=as_of.day.isoformat(), offline=True)
+            shop.plan()
+            shop.later(minutes=5)
+            shop.move_on()
+            for as_of, (findings, _) in decided.items():
+                assert shop.findings(as_of) == findings
+        shop.later(days=1)
+        for as_of, (_, matched) in decided.items():
+            again = shop.plan(as_of=as_of.day.isoformat())
             assert [(count.rule, count.matched) for count in again.header.rules] == matched
         assert len({str(found) for found in decided.values()}) > 1, "something did happen"

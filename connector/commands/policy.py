@@ -146,22 +146,30 @@ def policy_test(terminal: Terminal, path: Path | None, cases: Path | None) -> No
 
 @policy.command("explain")
 @click.argument("customer")
-@click.option("--as-of", help="As of the start of this day.")
+@click.option("--as-of", help="As of the start of this day; a past one as it was known then.")
+@click.option("--plan", "plan_id", help="As of this plan, and from what it saw.")
 @pass_terminal
-def policy_explain(terminal: Terminal, customer: str, as_of: str | None) -> None:
+def policy_explain(
+    terminal: Terminal, customer: str, as_of: str | None, plan_id: str | None
+) -> None:
     """Say why a customer is, or is not, caught by each rule. CUSTOMER is a key, an id or a name.
 
     Example: highseas -C clients/acme policy explain Accounts:5725767000000524001
     """
-    from connector.explain import explain_customer
+    from connector.explain import explain_as_planned, explain_customer
     from connector.explain_text import explanation_lines
     from connector.sync import as_of_moment
     from connector.workspace_files import open_workspace
 
+    if as_of and plan_id:
+        raise click.UsageError("--as-of and --plan name two moments: give one of them")
     workspace = open_workspace(terminal.root)
     now = datetime.now(UTC)
     moment, today = (as_of_moment(workspace, day, now) for day in (as_of, None))
-    explanation = explain_customer(workspace, customer, moment, today.day)
+    if plan_id:
+        explanation = explain_as_planned(workspace, customer, plan_id, today.day)
+    else:
+        explanation = explain_customer(workspace, customer, moment, today.day)
     terminal.result(
         "policy explain", explanation.payload(), explanation_lines(explanation, workspace.language)
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from connector.ports import Page, PullRequest
 from connector.pull import PullReport, pull
 from connector.warehouse import Warehouse
 from connector.workspace import Workspace, WorkspaceFile
+from policies.moment import AsOf
 
 MORNING = datetime(2026, 5, 14, 1, 0, tzinfo=UTC)
 
@@ -217,9 +218,13 @@ class World:
     def later(self, **delta: float) -> None:
         self.moment += timedelta(**delta)
 
-    def ask(self, sql: str) -> list[tuple[Any, ...]]:
-        with self.warehouse.reading() as connection:
+    def ask(self, sql: str, known_by: datetime | None = None) -> list[tuple[Any, ...]]:
+        with self.warehouse.reading(known_by) as connection:
             return connection.execute(sql).fetchall()
+
+    def ask_of(self, day: int, sql: str) -> list[tuple[Any, ...]]:
+        """The same, of what was known at the end of a day of May."""
+        return self.ask(sql, AsOf.midnight(date(2026, 5, day + 1), self.workspace.zone).moment)
 
 
 def make_world(root: Path, **config: Any) -> World:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -199,5 +198,4 @@ def test_what_was_valid_on_a_day_is_kept(world: World) -> None:
     world.crm.changed = {"Accounts": [reach(1, "+86 1")], "Deals": [deal(9, 1)]}
     world.pull(needs=needs)
     assert judged(world) == {"1": (False, False)}
-    with world.warehouse.reading(date(2026, 5, 14)) as connection:
-        assert connection.execute("SELECT phone_valid FROM customers").fetchall() == [(True,)]
+    assert world.ask_of(14, "SELECT phone_valid FROM customers") == [(True,)]

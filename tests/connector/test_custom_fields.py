@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -139,8 +138,7 @@ def test_the_past_of_a_field_is_kept(world: World) -> None:
     world.pull(needs=needs("Level"))
     seen = {}
     for day in (13, 14, 15, 16):
-        with world.warehouse.reading(date(2026, 5, day)) as connection:
-            seen[day] = connection.execute("SELECT fields FROM customers").fetchall()[0][0]
+        seen[day] = world.ask_of(day, "SELECT fields FROM customers")[0][0]
     assert seen == {13: None, 14: {"Level": "A"}, 15: {"Level": "A"}, 16: {"Level": "B"}}
 
 

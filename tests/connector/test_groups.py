@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +56,7 @@ def test_a_group_changes_for_those_that_did_not(world: World) -> None:
     world.crm.changed = {"Accounts": [below(2, None)]}
     world.pull()
     assert groups(world) == {"1": None, "2": "Accounts:2", "3": "Accounts:2"}
-    with world.warehouse.reading(date(2026, 5, 14)) as connection:
-        then = connection.execute("SELECT DISTINCT group_key FROM customers").fetchall()
-    assert then == [("Accounts:1",)]
+    assert world.ask_of(14, "SELECT DISTINCT group_key FROM customers") == [("Accounts:1",)]
 
 
 def test_a_parent_may_be_another_object_and_may_have_become_another_record(world: World) -> None:

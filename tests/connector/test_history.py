@@ -27,11 +27,6 @@ def world(tmp_path: Path) -> World:
     return world
 
 
-def on(world: World, day: int, sql: str) -> list[tuple[Any, ...]]:
-    with world.warehouse.reading(date(2026, 5, day)) as connection:
-        return connection.execute(sql).fetchall()
-
-
 def moment(*parts: int) -> datetime:
     return datetime(*parts)  # type: ignore[arg-type] # noqa: DTZ001 - staged without a zone
 
@@ -55,15 +50,15 @@ def test_people_are_shown_as_they_were(world: World) -> None:
     world.pull()
     sql = "SELECT id, active, department FROM people ORDER BY id"
     first = [("7", True, "east"), ("8", True, None)]
-    assert on(world, 13, sql) == []
-    assert on(world, 14, sql) == first
-    assert on(world, 15, sql) == first
-    assert on(world, 16, sql) == [("7", False, "west"), ("9", True, None)]
+    assert world.ask_of(13, sql) == []
+    assert world.ask_of(14, sql) == first
+    assert world.ask_of(15, sql) == first
+    assert world.ask_of(16, sql) == [("7", False, "west"), ("9", True, None)]
     world.later(days=1)
     world.crm.changed, world.crm.deleted = {"users": [user(8)]}, {}
     world.pull()
-    assert [name for name, *_ in on(world, 16, sql)] == ["7", "9"]
-    assert [name for name, *_ in on(world, 17, sql)] == ["7", "8", "9"]
+    assert [name for name, *_ in world.ask_of(16, sql)] == ["7", "9"]
+    assert [name for name, *_ in world.ask_of(17, sql)] == ["7", "8", "9"]
 
 
 def test_only_people_that_changed_get_a_new_version(world: World) -> None:
@@ -86,7 +81,7 @@ def test_the_index_of_people_is_made_anew_from_the_files(world: World) -> None:
     world.later(days=1)
     world.pull()
     assert len(list(world.workspace.history_path.glob("people-*.parquet"))) == 2
-    assert on(world, 15, "SELECT id FROM people") == [("7",)]
+    assert world.ask_of(15, "SELECT id FROM people") == [("7",)]
 
 
 def test_an_owner_of_the_first_pull_has_an_unknown_past(world: World) -> None:
@@ -105,8 +100,8 @@ def test_a_new_owner_counts_from_when_it_was_first_seen(world: World) -> None:
     world.pull()
     assert since(world) == moment(2026, 5, 15, 1)
     assert since(world, "2") is None
-    assert on(world, 14, "SELECT owned_since FROM customers WHERE id = '1'") == [(None,)]
-    assert on(world, 15, "SELECT owned_since FROM customers WHERE id = '1'") == [
+    assert world.ask_of(14, "SELECT owned_since FROM customers WHERE id = '1'") == [(None,)]
+    assert world.ask_of(15, "SELECT owned_since FROM customers WHERE id = '1'") == [
         (moment(2026, 5, 15, 1),)
     ]
 
@@ -184,6 +179,6 @@ def test_files_of_earlier_versions_lack_columns_and_are_read_all_the_same(world:
     world.pull()
     assert since(world) == moment(2026, 5, 2, 1)
     sql = "SELECT name, owner_id, party, phone_valid, fields FROM customers WHERE id = '1'"
-    assert on(world, 1, sql) == [("Firm 0", "5", None, None, None)]
-    assert on(world, 3, sql) == [("Firm 2", "7", None, None, None)]
+    assert world.ask_of(1, sql) == [("Firm 0", "5", None, None, None)]
+    assert world.ask_of(3, sql) == [("Firm 2", "7", None, None, None)]
     assert world.ask("SELECT first_seen_on FROM customers WHERE id = '1'") == [(date(2026, 5, 1),)]

@@ -223,8 +223,7 @@ def test_the_past_shows_what_was_known_then(world: World) -> None:
     sql = "SELECT id, status, tags FROM customers WHERE id IN ('1', '9') ORDER BY id"
     days = {}
     for day in (13, 14, 15, 16):
-        with world.warehouse.reading(date(2026, 5, day)) as connection:
-            days[day] = connection.execute(sql).fetchall()
+        days[day] = world.ask_of(day, sql)
     unseen = [("1", None, None), ("9", None, None)]
     first = [("1", "new", ["vip"]), ("9", None, None)]
     assert days[13] == unseen
@@ -237,6 +236,60 @@ def test_the_past_shows_what_was_known_then(world: World) -> None:
         ("1", date(2026, 5, 14)),
         ("9", date(2026, 5, 16)),
     ]
+
+
+def test_what_was_seen_in_a_day_is_not_known_at_its_midnight(world: World) -> None:
+    world.pull()
+    world.later(hours=1)
+    world.crm.changed = {"Accounts": [account(1, Stage_Now="won")]}
+    world.pull()
+    sql = "SELECT status FROM customers WHERE id = '1'"
+    assert world.ask(sql, MORNING) == [(None,)]
+    assert world.ask(sql, MORNING + timedelta(minutes=1)) == [("new",)]
+    assert world.ask(sql, world.moment) == [("new",)]
+    assert world.ask(sql, world.moment + timedelta(seconds=1)) == [("won",)]
+
+
+def test_a_confirmed_write_is_known_from_then_on(world: World) -> None:
+    world.pull()
+    world.warehouse.stage_receipts([receipt(1, PrimitiveKind.ADD_TAG, "quiet", True)])
+    world.later(days=1)
+    sql = "SELECT tags FROM customers WHERE id = '1'"
+    assert world.ask(sql, MORNING + timedelta(minutes=30)) == [(["vip"],)]
+    assert world.ask_of(14, sql) == [(["vip", "quiet"],)]
+
+
+def test_a_customer_that_was_deleted_since_is_there_in_the_past(world: World) -> None:
+    world.pull()
+    sql = "SELECT key, object, id, status, created_at, first_seen_on FROM customers WHERE id = '1'"
+    before = world.ask(sql)
+    world.later(days=1)
+    world.crm.deleted = {"Accounts": ["1"]}
+    world.pull()
+    world.later(days=1)
+    world.crm.deleted, world.crm.changed = {}, {"Accounts": [account(1, Stage_Now="back")]}
+    world.pull()
+    assert world.ask_of(14, sql) == before
+    assert world.ask_of(15, sql) == []
+    assert [row[3] for row in world.ask_of(16, sql)] == ["back"]
+    assert [row[3:] for row in world.ask(sql)] == [("back", *before[0][4:])]
+
+
+def test_a_customer_that_was_deleted_while_the_file_was_away_is_gone_from_then_on(
+    world: World,
+) -> None:
+    world.pull()
+    world.warehouse.discard()
+    del world.crm.rows["Accounts"][0]
+    sql = "SELECT count(*) FROM customers"
+    for _ in range(2):
+        world.later(days=1)
+        world.pull(full=True)
+        world.warehouse.discard()
+    world.pull()
+    assert [world.ask_of(day, sql) for day in (14, 15, 16)] == [[(5,)], [(4,)], [(4,)]]
+    files = world.workspace.history_path.glob("customers-*.parquet")
+    assert len(list(files)) == 2, "gone once"
 
 
 def test_only_changed_records_get_a_new_version(world: World) -> None:
@@ -257,10 +310,7 @@ def test_a_history_that_is_gone_leaves_the_past_unknown(world: World) -> None:
     world.pull()
     for path in world.workspace.history_path.iterdir():
         path.unlink()
-    with world.warehouse.reading(date(2026, 5, 1)) as connection:
-        assert connection.execute("SELECT DISTINCT name, status FROM customers").fetchall() == [
-            (None, None)
-        ]
+    assert world.ask_of(20, "SELECT DISTINCT name, status FROM customers") == [(None, None)]
     world.later(days=1)
     world.pull(full=True)
     assert world.ask("SELECT DISTINCT first_seen_on FROM customers") == [(date(2026, 5, 15),)]
