@@ -195,9 +195,12 @@ def _events(connection: duckdb.DuckDBPyConnection, key: str) -> dict[str, list[d
 
 
 def _find(connection: duckdb.DuckDBPyConnection, wanted: str) -> tuple[str, str]:
+    """Key and name; in the past a customer answers to the name of today too."""
     found = connection.execute(
-        "SELECT key, coalesce(name, '') FROM customers WHERE key = $1 OR id = $1 OR name = $1 "
-        f"ORDER BY key LIMIT {_CANDIDATES + 1}",
+        "SELECT c.key, coalesce(c.name, n.name, '') FROM customers c "
+        "LEFT JOIN warehouse.main.customers n ON n.key = c.key "
+        "WHERE c.key = $1 OR c.id = $1 OR c.name = $1 OR n.name = $1 "
+        f"ORDER BY c.key LIMIT {_CANDIDATES + 1}",
         [wanted],
     ).fetchall()
     if len(found) == 1:

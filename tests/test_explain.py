@@ -67,6 +67,13 @@ def test_what_is_missing_is_named_in_words(pulled: Client) -> None:
     assert "数据不足，未判断：近365天订单金额" in answer.out
 
 
+def test_in_the_past_a_customer_answers_to_the_name_of_today(pulled: Client) -> None:
+    record = accounts(pulled)[0]
+    name = pulled.store.values(record)["Account_Name"]
+    answer = pulled.ok("policy", "explain", name, "--as-of", "2026-02-01")
+    assert (answer["customer"], answer["name"]) == (f"Accounts:{record}", name)
+
+
 def test_a_customer_did_not_exist_yet(pulled: Client) -> None:
     answer = pulled.run("policy", "explain", accounts(pulled)[0], "--as-of", "1999-01-01")
     assert "该客户当时尚不存在" in answer.out
