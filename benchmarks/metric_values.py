@@ -61,7 +61,7 @@ def values(
         for place, text in enumerate(expressions)
     )
     policy = parse_policy(f"policy: 2\nname: values\nrules:\n{rules}\n")
-    compiled = evaluate(connection, policy, as_of)
+    compiled, _ = evaluate(connection, policy, as_of)
     columns = []
     for condition in policy.conditions[: len(expressions)]:
         assert isinstance(condition.tree, Compare)

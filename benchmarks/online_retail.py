@@ -250,7 +250,7 @@ def _rfm(context: Context) -> Iterator[Rfm]:
     """Recency, frequency and money as the product's own metrics have them."""
     as_of = as_of_moment(context.workspace, AS_OF, context.now())
     with context.warehouse.reading(as_of.known_by) as connection:
-        compiled = evaluate(connection, parse_policy(RFM_POLICY), as_of)
+        compiled, _ = evaluate(connection, parse_policy(RFM_POLICY), as_of)
         columns = compiled.evidence_columns("rfm")
         rows = connection.execute(
             f"SELECT c.name, {', '.join(f'i.{column}' for column in columns)} "

@@ -22,16 +22,6 @@ def source_states(connection: duckdb.DuckDBPyConnection) -> dict[str, SourceStat
 
 
 def evaluate(
-    connection: duckdb.DuckDBPyConnection,
-    policy: Policy,
-    as_of: AsOf,
-    standing: str | None = None,
-) -> CompiledEvaluation:
-    """`evaluate_ranked`, for those who need no thresholds."""
-    return evaluate_ranked(connection, policy, as_of, standing)[0]
-
-
-def evaluate_ranked(
     connection: duckdb.DuckDBPyConnection, policy: Policy, as_of: AsOf, standing: str | None = None
 ) -> tuple[CompiledEvaluation, Thresholds]:
     """Fill the temporary table `inputs` for every customer, and `findings`: for every customer too,

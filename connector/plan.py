@@ -10,7 +10,7 @@ from types import MappingProxyType
 import duckdb
 
 from connector.cost import store_cost
-from connector.engine import evaluate_ranked
+from connector.engine import evaluate
 from connector.guard import PERIOD_DAYS
 from connector.journal import Journal
 from connector.plan_counts import count_customers, count_rules
@@ -44,9 +44,7 @@ def build_plan(
     """
     with warehouse.reading(context.as_of.known_by) as connection:
         load_standing(connection, journal)
-        compiled, thresholds = evaluate_ranked(
-            connection, context.policy, context.as_of, "open_episodes"
-        )
+        compiled, thresholds = evaluate(connection, context.policy, context.as_of, "open_episodes")
         show_customers(connection)
         load_recent(connection, journal, _period_start(context))
         written = context.written_policy.with_retired(_retired(connection, context.policy))
