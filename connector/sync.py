@@ -49,6 +49,7 @@ from connector.undo import plan_undo
 from connector.warehouse import Warehouse
 from connector.workspace import Workspace
 from policies import messages
+from policies.errors import UNTYPED_FIELD
 from policies.model import Policy
 from policies.moment import AsOf
 
@@ -283,7 +284,7 @@ def client_policy(
     try:
         return load_client_policy(workspace, overrides)
     except FileProblems as broken:
-        if offline or not any("field(" in problem.message for problem in broken.problems):
+        if offline or not any(item.about == UNTYPED_FIELD for item in broken.problems):
             raise
         known_schema(context, fresh=True)
         return load_client_policy(workspace, overrides)

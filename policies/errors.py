@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 
@@ -33,19 +33,24 @@ class NotUnderstoodError(ValueError):
         self.suggestion = suggestion
 
 
+# A field of the CRM's own whose type nobody said: the CRM may know it by now.
+UNTYPED_FIELD = "untyped field"
+
 # What a file quotes can steer a terminal, or turn the text around it.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One thing wrong at one place of a file; `line` and `column` count from 1."""
+    """One thing wrong at one place of a file; `line` and `column` count from 1. `about`: what it
+    is about, where a program has to know: `UNTYPED_FIELD`."""
 
     file: str
     line: int
     column: int
     message: str
     suggestion: str = ""
+    about: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         tail = f" - {self.suggestion}" if self.suggestion else ""

@@ -75,9 +75,11 @@ class Document:
     ) -> Problem:
         return Problem(self.name, *self.position(path, key=key), message, suggestion)
 
-    def problem_in(self, path: PathKey, offset: int, message: str, suggestion: str = "") -> Problem:
+    def problem_in(
+        self, path: PathKey, offset: int, message: str, suggestion: str = "", about: str = ""
+    ) -> Problem:
         """As `problem`, for one character of an expression or a template."""
-        return Problem(self.name, *self.position_in(path, offset), message, suggestion)
+        return Problem(self.name, *self.position_in(path, offset), message, suggestion, about)
 
     def blank_by_comment(self, path: PathKey) -> Problem | None:
         """Nothing stands at `path`, because what was meant to begins with a #: the problem."""

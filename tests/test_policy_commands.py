@@ -157,6 +157,21 @@ def test_a_field_that_the_crm_does_not_have_is_named_with_the_nearest(client: Cl
     assert "did you mean 'Grade'?" in answer.err
 
 
+def test_only_a_field_of_unknown_type_makes_a_plan_ask_the_crm_for_its_fields(
+    client: Client,
+) -> None:
+    assert client.run("check").code == 0
+    requests = len(client.server.requests)
+    write(client, POLICY.replace("field('Strategic')", "field('Strategic') = 'yes'"))
+    answer = client.run("plan")
+    assert answer.code == 2
+    assert "field('Strategic')" in answer.err
+    assert len(client.server.requests) == requests
+    write(client, POLICY.replace("'Grade'", "'Grate'"))
+    assert client.run("plan").code == 2
+    assert len(client.server.requests) > requests
+
+
 def test_a_declared_type_is_held_against_the_crm(client: Client) -> None:
     write(client, POLICY + "fields: {Strategic: boolean}\n")
     assert client.run("check").code == 0

@@ -73,10 +73,11 @@ _FORMS: dict[type[exp.Expr], tuple[str, str]] = {
 class Refusal(Exception):  # noqa: N818 - control flow inside one room, never shown as it is
     """A part of a condition that the language does not allow."""
 
-    def __init__(self, message: str, suggestion: str = "") -> None:
+    def __init__(self, message: str, suggestion: str = "", about: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.suggestion = suggestion
+        self.about = about
 
 
 def has_own_refusal(tree: exp.Expr) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from sqlglot import exp
 
+from policies.errors import UNTYPED_FIELD
 from policies.language import checks
 from policies.language.brackets import (
     Brackets,
@@ -256,14 +257,16 @@ class CustomerReader(Reader):
         declare = f"declare it: fields: {{{name}: number}}"
         if not scope.knows_crm:
             hint = f"run `highseas check` in the workspace, or {declare}"
-            return Refusal(f"the type of field('{name}') is not known", hint)
+            message = f"the type of field('{name}') is not known"
+            return Refusal(message, hint, UNTYPED_FIELD)
         near = closest(name, scope.fields)
         hint = (
             f"did you mean '{near}'?"
             if near
             else f"if it is new, run `highseas check`, or {declare}"
         )
-        return Refusal(f"the CRM has no field('{name}') that a condition can read", hint)
+        message = f"the CRM has no field('{name}') that a condition can read"
+        return Refusal(message, hint, UNTYPED_FIELD)
 
     def tier(self, tree: exp.Expr) -> Node | None:
         if not tree.expressions:

@@ -80,7 +80,7 @@ class Reader(ABC):
         try:
             return self._value(tree)
         except Refusal as refusal:
-            self.reading.complain(tree, refusal.message, refusal.suggestion)
+            self.reading.complain(tree, refusal.message, refusal.suggestion, refusal.about)
             return None
         finally:
             self.reading.depth -= 1

@@ -76,8 +76,8 @@ class Reading:
     depth: int = 0
     deepest: int = 1
 
-    def complain(self, tree: exp.Expr, message: str, suggestion: str = "") -> None:
-        self.complaints.append(Complaint(self.parsed.offset(tree), message, suggestion))
+    def complain(self, tree: exp.Expr, message: str, suggestion: str = "", about: str = "") -> None:
+        self.complaints.append(Complaint(self.parsed.offset(tree), message, suggestion, about))
 
     def enter(self) -> None:
         self.depth += 1

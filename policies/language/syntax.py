@@ -73,6 +73,7 @@ class Complaint:
     offset: int
     message: str
     suggestion: str = ""
+    about: str = ""
 
 
 @dataclass

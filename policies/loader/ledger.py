@@ -53,7 +53,7 @@ class Ledger:
         """Note what is wrong with the expression that stands here."""
         for item in built.complaints:
             problem = place.document.problem_in(
-                place.path, item.offset, item.message, item.suggestion
+                place.path, item.offset, item.message, item.suggestion, item.about
             )
             self.problems.append(problem)
 
