@@ -302,6 +302,14 @@ def case_type(values: Sequence[Node]) -> Type:
     raise Refusal("the values of if(...) are all numbers or all texts")
 
 
+def check_chosen_apart(first: Node, second: Node) -> None:
+    """Refuse the same result twice; two parameters may be equal, their names tell them apart."""
+    if repr(first) == repr(second):
+        raise Refusal(
+            "both results of this if(...) are the same", "write the result without if(...)"
+        )
+
+
 def check_rate(part: Node, whole: Node) -> None:
     """A rate is one number of a customer over another one of the same family."""
     for node in (part, whole):

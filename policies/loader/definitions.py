@@ -21,6 +21,7 @@ from policies.loader.schema import ScoreShape, TermShape
 
 TIER = "tier"
 _TERMS = "write {when: CONDITION, points: 10} or {of: NUMBER, weight: 0.5}"
+_NOTHING = Constant(0)
 
 
 @dataclass
@@ -145,6 +146,8 @@ class Definitions:
         self.ledger.complain(place, built)
         if built.node is None:
             return built
+        if points == 0:
+            return replace(built, node=_NOTHING)
         constant = Constant(points)
         return replace(built, node=Case((built.node,), (constant,), Constant(0), constant.type))
 
@@ -187,8 +190,10 @@ class Definitions:
 
 
 def _sum(nodes: list[Node]) -> Node:
-    total = nodes[0]
-    for node in nodes[1:]:
+    """Terms of no points are no part of it."""
+    given = [node for node in nodes if node != _NOTHING]
+    total = given[0] if given else _NOTHING
+    for node in given[1:]:
         total = _arithmetic("+", total, node)
     return total
 

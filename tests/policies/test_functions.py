@@ -173,6 +173,16 @@ def test_if_chooses_between_numbers_or_between_texts() -> None:
     assert tree("if(open_deals > 0, 'x', 'y') = 'y'").type is Type.BOOLEAN
 
 
+def test_a_choice_between_equal_results_of_parameters_is_no_choice() -> None:
+    scope = Scope(params={"low": 1, "high": 1, "word": "a"}, defines={"few": Defined(Constant(1))})
+    for text in ("$low, $high", "$low, 1", "few, $high"):
+        assert tree(f"if(open_deals > 0, {text}) < won_deals", scope) == tree("1 < won_deals")
+    text = "if(open_deals > 0, if(phone_valid, $word, 'a'), 'a') = if(never(last_order_at), 'b', region)"
+    assert tree(text, scope) == tree("'a' = if(never(last_order_at), 'b', region)")
+    for text in ("$low, $low", "1, 1.0", "few, 1"):
+        assert build(f"if(open_deals > 0, {text}) < won_deals", scope).node is None
+
+
 def test_a_tier_is_its_first_stage_that_holds() -> None:
     assert tree("tier = 'A'") == Compare("=", VALUE, Constant("A"))
     assert tree("tier('value')") == tree("tier()") == VALUE
@@ -261,6 +271,12 @@ def test_the_age_of_data_and_shares_of_a_ranking() -> None:
         ("if(open_deals > 0, 1)", 0, "if takes three arguments - write if(condition"),
         ("if(open_deals, 1, 2)", 3, "did you mean open_deals > 0?"),
         ("if(open_deals > 0, nix, 2)", 19, "unknown name 'nix'"),
+        ("if(open_deals > 0, 'a', 'a') = region", 0, "are the same - write the result without"),
+        (
+            "open_deals + if(open_deals > 0, won_deals, won_deals) > 1",
+            13,
+            "results of this if(...) are the same",
+        ),
         ("if(open_deals > 0, 'a', 2)", 0, "all numbers or all texts"),
         ("if(open_deals > 0, has_tag('x'), has_tag('y'))", 0, "combine conditions"),
         ("if(open_deals > 0, created_at, owned_since)", 0, "use days_since(...)"),

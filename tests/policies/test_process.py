@@ -338,3 +338,15 @@ def test_names_of_scores_and_tiers_are_known_although_the_shape_is_wrong() -> No
 def test_a_task_that_was_meant_as_work_is_a_key_twice() -> None:
     found = problems("    todo: {to: owner", "    task: {to: owner")
     assert found[0].startswith("p.yaml:36:5: the key 'task' stands here twice (line 34)")
+
+
+def test_a_term_of_no_points_is_no_part_of_a_score(policy: Policy) -> None:
+    given = "- {when: valuable, points: 2.5}"
+    without = parse_policy(POLICY.replace(f"      {given}\n", ""))
+    assert parse_policy(POLICY.replace("points: 2.5", "points: 0")).scores == without.scores
+    assert policy.scores != without.scores
+    with pytest.raises(FileProblems, match="compares two constants"):
+        parse_policy(
+            "policy: 2\nname: p\nscores: {none: {terms: [{when: open_deals > 1, points: 0}]}}\n"
+            "rules: [{task: t, when: none > 1}]\n"
+        )
