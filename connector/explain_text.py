@@ -16,7 +16,7 @@ from connector.titles import Titles, titles_of
 from connector.verdict import Outcome, Verdict
 from policies.authoring.prose import Teller, teller
 from policies.evaluation.compile_python import Explanation, ProtectionResult, RuleResult
-from policies.evaluation.evidence import missing_inputs
+from policies.evaluation.evidence import EvidenceItem, missing_inputs
 from policies.language.tree import Node
 from policies.messages import evidence_phrase, message
 from policies.model import Rule
@@ -125,10 +125,10 @@ class _Text:
         for name, tree in asked_of(rule, self.explained.policy):
             yield from self._condition(name, tree)
         for rank in ranks_of(rule):
-            yield rank_text(rank, self.grounds, self._teller)
+            yield rank_text(rank, self.grounds, self._teller, self.explained.policy)
         for _, score in scores_of(rule, self.explained.policy):
             yield from score_lines(score, self.grounds, self._teller)
-        yield from (evidence_phrase(self.language, item) for item in result.evidence)
+        yield from (self._fact(item) for item in result.evidence)
         if result.stage is None:
             missing = missing_names(missing_inputs(result.evidence), self.language)
             yield message(self.language, "row.missing", missing=missing)
@@ -138,6 +138,9 @@ class _Text:
         yield from (self._protection(item) for item in concerned if item.id not in unread)
         if unread:
             yield self._say("unread", protections=self._titles.protections(unread))
+
+    def _fact(self, item: EvidenceItem) -> str:
+        return evidence_phrase(self.language, item, self.explained.policy.base_currency)
 
     def _is_unread(self, result: ProtectionResult) -> bool:
         return result.id in self.grounds.unread and not result.holds
@@ -168,6 +171,6 @@ class _Text:
         shown = self._titles.protection(result.id)
         word = {True: "protected", False: "unprotected", None: "unclear"}[result.holds]
         separator = message(self.language, "note.separator")
-        facts = separator.join(evidence_phrase(self.language, item) for item in result.evidence)
+        facts = separator.join(self._fact(item) for item in result.evidence)
         told = self._say(word, protection=shown)
         return self._say("with_facts", told=told, facts=facts) if facts else told

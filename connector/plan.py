@@ -60,6 +60,7 @@ def build_plan(
             overrides=tuple(f"{name}={value}" for name, value in overrides.items()),
             titles=titles_of(context.policy),
             thresholds=told_thresholds(compiled.plan, thresholds, context.language),
+            currency=context.policy.base_currency,
         )
         plan = journal.store_plan(header, _rows(context, compiled, written, connection))
     return store_cost(context.adapter, journal, plan)

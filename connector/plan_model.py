@@ -113,20 +113,23 @@ class Threshold(msgspec.Struct, frozen=True):
 
     `name` says in words what is ranked; `kind`: `abc` or `quintile`; `type`: of what is ranked.
     `breaks`: the least values of class A and of class B, or the largest of the lower four fifths;
-    None where too few customers have a value, or their values do not compare.
+    None where too few customers have a value, or their values do not compare. `currency`: what
+    amounts were converted to.
     """
 
     name: str
     kind: str
     type: str
     breaks: tuple[str | None, ...]
+    currency: str = ""
 
 
 class PlanHeader(msgspec.Struct, frozen=True, dict=True):
     """What a plan means, apart from its rows. `as_of` is ISO 8601 in UTC. For an undo plan
     `source_run` is the run it takes back, and `policy_hash` is empty. `overrides`: params of the
     policy that had another value for this plan, as NAME=VALUE; it is not applied. `titles`: the
-    labels of rules and protections, by id. `thresholds`: where the ranks broke."""
+    labels of rules and protections, by id. `thresholds`: where the ranks broke.
+    `currency`: what the policy converts amounts to."""
 
     organisation: str
     as_of: str
@@ -139,6 +142,7 @@ class PlanHeader(msgspec.Struct, frozen=True, dict=True):
     overrides: tuple[str, ...] = ()
     titles: dict[str, str] = {}
     thresholds: tuple[Threshold, ...] = ()
+    currency: str = ""
     format: int = PLAN_FORMAT
 
     @property

@@ -202,7 +202,8 @@ class RuleRows:
         ]
         self._names = () if rule.kind == RETIRED else (rule.id,)
         self._forms = {
-            stage.name: NoteForm(rule, stage.name, context.language) for stage in rule.stages
+            stage.name: NoteForm(rule, stage.name, context.language, context.policy.base_currency)
+            for stage in rule.stages
         }
         exits = exit_order(context.policy)
         self._exits = {place: context.policy.rules[other].id for other, place in exits.items()}

@@ -13,9 +13,10 @@ from policies.authoring.signature import score_terms
 from policies.evaluation.inputs import InputPlan
 from policies.evaluation.sql_expression import Thresholds
 from policies.language.number_text import plain
-from policies.language.tree import Case, Node, Rank
+from policies.language.tree import Case, MetricValue, Node, Rank, leaves
 from policies.language.vocabulary import Type
 from policies.messages import message, value_text
+from policies.model import Policy
 
 
 def told_thresholds(
@@ -24,21 +25,25 @@ def told_thresholds(
     """The thresholds of one evaluation, each with what is ranked."""
     words = teller(plan.policy, language, marked=False)
     return tuple(
-        rank_threshold(rank, thresholds[f"t_{place}"], words)
+        rank_threshold(rank, thresholds[f"t_{place}"], words, plan.policy)
         for place, rank in enumerate(plan.ranks)
     )
 
 
-def rank_threshold(rank: Rank, breaks: Sequence[Decimal | int | None], words: Teller) -> Threshold:
+def rank_threshold(
+    rank: Rank, breaks: Sequence[Decimal | int | None], words: Teller, policy: Policy
+) -> Threshold:
     texts = tuple(None if item is None else plain(Decimal(item)) for item in breaks)
     kind = rank.value.type if rank.value.type is Type.MONEY else Type.NUMBER
-    return Threshold(words.noun(rank), rank.kind.value, kind.value, texts)
+    converted = any(isinstance(item, MetricValue) for item in leaves(rank.value))
+    currency = policy.base_currency if kind is Type.MONEY and converted else ""
+    return Threshold(words.noun(rank), rank.kind.value, kind.value, texts, currency)
 
 
 def threshold_text(threshold: Threshold, language: str) -> str:
     """`A from 1,000, B from 100`, or the ends of the lower four fifths."""
     shown = [
-        None if item is None else value_text(language, threshold.type, item)
+        None if item is None else value_text(language, threshold.type, item, threshold.currency)
         for item in threshold.breaks
     ]
     if None in shown[:1]:
@@ -56,14 +61,15 @@ def threshold_lines(thresholds: Sequence[Threshold], language: str) -> Iterator[
         yield message(language, "rank.line", name=item.name, breaks=breaks)
 
 
-def rank_text(rank: Rank, grounds: Grounds, words: Teller) -> str:
+def rank_text(rank: Rank, grounds: Grounds, words: Teller, policy: Policy) -> str:
     """Why this class: the customer's value, its place, and where the classes break."""
-    language, threshold = words.language, rank_threshold(rank, grounds.breaks[rank], words)
+    language = words.language
+    threshold = rank_threshold(rank, grounds.breaks[rank], words, policy)
     breaks, name = threshold_text(threshold, language), threshold.name
     place, value = grounds.values[rank], grounds.values[rank.value]
     if place is None:
         return message(language, "rank.nowhere", name=name, breaks=breaks)
-    shown = value_text(language, threshold.type, plain(Decimal(value)))
+    shown = value_text(language, threshold.type, plain(Decimal(value)), threshold.currency)
     told = message(language, f"rank.place.{threshold.kind}", place=place)
     return message(language, "rank.placed", name=name, value=shown, place=told, breaks=breaks)
 

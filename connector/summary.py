@@ -161,7 +161,7 @@ def _cap(phrase: str, language: str) -> str:
 
 
 def _examples(rows: Iterable[PlanRow], plan: Plan, language: str) -> list[str]:
-    titles = Titles(plan.header.titles, language)
+    titles = Titles(plan.header.titles, language, plan.header.currency)
     rules = {count.rule for count in plan.header.rules}
     lines: list[str] = []
     heading = ""
@@ -189,7 +189,7 @@ def row_lines(row: PlanRow, titles: Titles, *, waits: bool = False) -> list[str]
     language = titles.language
     name = f"  {shorten(row.name or row.customer, _NAME_WIDTH)} ({row.customer})"
     facts = message(language, "note.separator").join(
-        evidence_phrase(language, item) for item in row.evidence
+        evidence_phrase(language, item, titles.currency) for item in row.evidence
     )
     if row.status is RowStatus.CHANGE:
         before, after = (titles.stage(s, row.rule) for s in (row.stage_before, row.stage_after))

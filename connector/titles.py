@@ -18,10 +18,12 @@ def titles_of(policy: Policy) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Titles:
-    """Names in one language: the author's labels, and the product's own words."""
+    """Names in one language: the author's labels, and the product's own words. `currency`: what
+    amounts were converted to."""
 
     labels: Mapping[str, str]
     language: str
+    currency: str = ""
 
     def rule(self, rule: str) -> str:
         return self.labels.get(rule, rule)

@@ -148,6 +148,11 @@ class Policy:
         return next(rule for rule in self.rules if rule.id == rule_id)
 
     @property
+    def base_currency(self) -> str:
+        """The currency that amounts are converted to; empty where they stay as they are."""
+        return self.money.base if self.money else ""
+
+    @property
     def managed_tags(self) -> frozenset[str]:
         """The tags that this policy adds and removes."""
         return frozenset(stage.tag for stage in self._stages() if stage.tag is not None)

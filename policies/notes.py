@@ -22,10 +22,11 @@ _GROWING = ("open_deals_days", "invoices_days_late", "data_age")
 
 class NoteForm:
     """The notes of one stage of a rule in one language: all that is the same for each customer is
-    made once."""
+    made once. `base`: the currency that the policy converts amounts to."""
 
-    def __init__(self, rule: Rule, stage: str, language: str) -> None:
+    def __init__(self, rule: Rule, stage: str, language: str, base: str = "") -> None:
         self._language = language
+        self._base = base
         self._separator = message(language, "note.separator")
         self._template = rule.template
         task = _one_line(rule.process.todo.text) if rule.process and rule.process.todo else ""
@@ -43,8 +44,8 @@ class NoteForm:
     def fill(self, evidence: Iterable[EvidenceItem], marker: str) -> str:
         """A note's text; its first line is the title. A template replaces what stands between,
         and the title where it begins with it."""
-        language = self._language
-        facts = self._separator.join([said for item in evidence if (said := _fact(language, item))])
+        told = [_fact(self._language, item, self._base) for item in evidence]
+        facts = self._separator.join(filter(None, told))
         last = self._last.replace(_PLACE, marker)
         if self._template is not None:
             text = render_template(self._template, {**self._names, "facts": facts}).strip()
@@ -81,11 +82,11 @@ def _title(rule: Rule, stage: str, language: str) -> str:
 
 
 @lru_cache(maxsize=8_192)  # dates, counts and names come again in thousands of notes
-def _fact(language: str, item: EvidenceItem) -> str:
+def _fact(language: str, item: EvidenceItem, base: str) -> str:
     """One fact in a note, or nothing for one that is no reason."""
     if item.state == MISSING or counts_days(item.name):
         return ""
-    return _one_line(evidence_phrase(language, item))
+    return _one_line(evidence_phrase(language, item, base))
 
 
 def _one_line(text: str) -> str:

@@ -94,11 +94,31 @@ def test_a_class_is_told_with_the_value_and_where_the_classes_break(tmp_path: Pa
         Voice("en", "Asia/Shanghai"),
         shop.adapter.describe().capabilities,
     )
-    assert any(line.endswith(": A from 500.00, B from 100.00") for line in lines)
-    assert "500.00, class A (A from 500.00, B from 100.00)" in text(shop, refs[1], "en")
-    assert "40.00，C 类（A 类起点 500.00，B 类起点 100.00）" in text(shop, refs[3], "zh-CN")
+    assert any(line.endswith(": A from CNY 500.00, B from CNY 100.00") for line in lines)
+    assert "CNY 500.00, class A (A from CNY 500.00, B from CNY 100.00)" in text(shop, refs[1], "en")
+    assert "40.00 CNY，C 类（A 类起点 500.00 CNY，B 类起点 100.00 CNY）" in text(
+        shop, refs[3], "zh-CN"
+    )
     assert "2, fifth 5 of 5 (fifths end at 1 / 1 / 1 / 1)" in text(shop, refs[0], "en")
-    assert "1.000,00, Klasse A (A ab 500,00, B ab 100,00)" in text(shop, refs[0], "de")
+    assert "1.000,00 CNY, Klasse A (A ab 500,00 CNY, B ab 100,00 CNY)" in text(shop, refs[0], "de")
+
+
+def test_facts_of_a_plan_and_of_an_explanation_have_the_base_currency(tmp_path: Path) -> None:
+    policy = POLICY.replace(
+        "{base: CNY}", "{base: CNY, rates: [{date: 2024-01-01, currency: EUR, rate: 7.8123}]}"
+    ).replace("abc(orders_amount(365)) = 'A'", "orders_amount(365) > 100")
+    shop = FactShop(tmp_path, policy, 1)
+    (ref,) = shop.crm.seed("Accounts", 1, region="north", industry=None, tags=[])
+    order = {"amount": "199.99", "currency": "EUR", "customer": ref.id}
+    shop.crm.seed("Orders", 1, happened=(shop.clock() - timedelta(days=9)).isoformat(), **order)
+    shop.later(days=3)
+    plan = shop.plan()
+    row = next(row for row in shop.rows(plan) if row.customer == str(ref))
+    assert "1562.3819" in {item.value for item in row.evidence}  # rounded for people alone
+    voice, capabilities = Voice("en", "Asia/Shanghai"), shop.adapter.describe().capabilities
+    said = "amount of orders in 365 days: CNY 1,562.38"
+    assert any(said in line for line in plan_lines(plan, preview([row]), voice, capabilities))
+    assert said in text(shop, ref, "en")
 
 
 def test_thresholds_are_under_the_fingerprint_and_none_are_made_up(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ Dates stay ISO; figures are grouped as the language does it, whatever the system
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import cache
 from typing import Protocol
 
@@ -45,11 +45,14 @@ class EvidenceLike(Protocol):
 
 
 _PLACE = "\0"  # stands in no message
+# Wide enough for every amount: nothing is rounded but what stands behind the cents.
+_EXACT, _CENT = Context(prec=60, rounding=ROUND_HALF_UP), Decimal("0.01")
 _FIGURES = frozenset({Type.MONEY.value, Type.NUMBER.value})
 
 
-def value_text(language: str, kind: str, value: Scalar) -> str:
-    """A value as people read it: dates in ISO form, figures grouped as the language does it."""
+def value_text(language: str, kind: str, value: Scalar, currency: str = "") -> str:
+    """A value as people read it: dates in ISO form, figures grouped as the language does it. An
+    amount in a `currency` is rounded to two decimals, half away from zero."""
     if value is None:
         return message(language, "value.none")
     if isinstance(value, bool):
@@ -57,8 +60,17 @@ def value_text(language: str, kind: str, value: Scalar) -> str:
     if isinstance(value, int):
         return grouped(language, f"{value:,}")
     if kind in _FIGURES:
-        return _decimal_text(language, Decimal(value), money=kind == Type.MONEY)
+        number, money = Decimal(value), kind == Type.MONEY
+        if not money or not currency:
+            return _decimal_text(language, number, money=money)
+        shown = _decimal_text(language, _EXACT.quantize(number, _CENT) + 0, money=True)
+        return _amount(language, currency).replace(_PLACE, shown)
     return value
+
+
+@cache
+def _amount(language: str, currency: str) -> str:
+    return message(language, "value.amount", currency=currency, amount=_PLACE)
 
 
 def _decimal_text(language: str, value: Decimal, *, money: bool) -> str:
@@ -67,8 +79,9 @@ def _decimal_text(language: str, value: Decimal, *, money: bool) -> str:
     return grouped(language, f"{whole}.{shown}" if shown else whole)
 
 
-def evidence_phrase(language: str, item: EvidenceLike) -> str:
-    """One fact in words: what it is and its value, `never`, or that nobody can tell."""
+def evidence_phrase(language: str, item: EvidenceLike, base: str = "") -> str:
+    """One fact in words: what it is and its value, `never`, or that nobody can tell. `base`: the
+    currency that the policy converts the amounts of metrics to."""
     name, value = item.name, item.value
     if item.state == "missing":
         return message(language, "fact.missing", label=input_label(language, name))
@@ -76,7 +89,9 @@ def evidence_phrase(language: str, item: EvidenceLike) -> str:
         key = "fact.never" if item.type == Type.DATE and _is_metric(name) else "fact.blank"
         return message(language, key, label=input_label(language, name))
     text = closed_value_text(language, "customers", name, value) if name in ATTRIBUTES else None
-    return _known(language, name).replace(_PLACE, text or value_text(language, item.type, value))
+    currency = base if base and _is_metric(name) else ""  # a field's own is not known
+    shown = text or value_text(language, item.type, value, currency)
+    return _known(language, name).replace(_PLACE, shown)
 
 
 @cache

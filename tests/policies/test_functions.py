@@ -177,7 +177,8 @@ def test_a_choice_between_equal_results_of_parameters_is_no_choice() -> None:
     scope = Scope(params={"low": 1, "high": 1, "word": "a"}, defines={"few": Defined(Constant(1))})
     for text in ("$low, $high", "$low, 1", "few, $high"):
         assert tree(f"if(open_deals > 0, {text}) < won_deals", scope) == tree("1 < won_deals")
-    text = "if(open_deals > 0, if(phone_valid, $word, 'a'), 'a') = if(never(last_order_at), 'b', region)"
+    one, other = "if(phone_valid, $word, 'a')", "if(never(last_order_at), 'b', region)"
+    text = f"if(open_deals > 0, {one}, 'a') = {other}"
     assert tree(text, scope) == tree("'a' = if(never(last_order_at), 'b', region)")
     for text in ("$low, $low", "1, 1.0", "few, 1"):
         assert build(f"if(open_deals > 0, {text}) < won_deals", scope).node is None

@@ -70,6 +70,37 @@ def test_a_median_of_days_has_its_unit_behind_the_figure() -> None:
     assert "依据：下单间隔中位数 87 天。" in note
 
 
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [("zh-CN", "1,234,567.13 CNY"), ("en", "CNY 1,234,567.13"), ("de", "1.234.567,13 CNY")],
+)
+def test_a_converted_amount_has_its_currency_and_two_decimals(language: str, told: str) -> None:
+    item = EvidenceItem("orders_amount(365)", "money", "1234567.125", "known")
+    own = EvidenceItem("field('Credit_Limit')", "money", "0.1234", "known")
+    note = NoteForm(TIER, "A", language, "CNY").fill([item, own], "X")
+    assert told in note
+    assert "CNY" not in note.replace(told, "")  # nobody knows the currency of a field
+    assert "1234" in note.replace(told, "")
+    plain = NoteForm(TIER, "A", language).fill([item], "X")
+    assert "CNY" not in plain
+    assert "125" in plain
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("0.005", "0.01"),
+        ("-0.005", "-0.01"),
+        ("-0.0049", "0.00"),
+        ("1000", "1,000.00"),
+        (f"{'9' * 30}.9999", "1" + ",000" * 10 + ".00"),
+    ],
+)
+def test_amounts_are_rounded_half_away_from_zero(value: str, told: str) -> None:
+    item = EvidenceItem("orders_amount()", "money", value, "known")
+    assert f"CNY {told}." in NoteForm(TIER, "A", "en", "CNY").fill([item], "X")
+
+
 def test_a_template_replaces_what_stands_between() -> None:
     text = "{{ label }}|{{ stage }}|{{ reason }}|{{ facts }}|{{ title }}|{{ task }}\n"
     rule = Rule("r", "void", VOID.stages, "unqualified", True, text, "<b>")
