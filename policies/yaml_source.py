@@ -84,7 +84,7 @@ class Document:
     def blank_by_comment(self, path: PathKey) -> Problem | None:
         """Nothing stands at `path`, because what was meant to begins with a #: the problem."""
         span = self.spans.get(path)
-        if span is None or self._at(path) is not None:
+        if span is None or self.value_at(path) is not None:
             return None
         match = _COMMENT.match(self.text, span.end)
         if match is None:
@@ -122,10 +122,10 @@ class Document:
 
     def text_at(self, path: PathKey) -> str | None:
         """The value at `path` if it is text."""
-        value = self._at(path)
+        value = self.value_at(path)
         return value if isinstance(value, str) else None
 
-    def _at(self, path: PathKey) -> Any:
+    def value_at(self, path: PathKey) -> Any:
         value = self.value
         for part in path:
             value = value[part]

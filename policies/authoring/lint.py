@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from policies.authoring import lint_meaning, lint_ratios
+from policies.authoring import lint_meaning, lint_numbers, lint_ratios
 from policies.authoring.places import Places, parameters_in, word_pattern
 from policies.authoring.satisfiable import can_hold
 from policies.authoring.signature import CLOCK, Signature, differences, thresholds
@@ -50,6 +50,7 @@ def lint(
         *lint_meaning.conditions(policy, places),
         *lint_meaning.habits(policy, places),
         *lint_ratios.ratios(policy, places),
+        *lint_numbers.grouped_numbers(policy, places),
         *_overlaps(policy, places),
         *_idle_protections(policy, places),
         *_unused(places),

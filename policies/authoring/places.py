@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from policies.condition import Expression
@@ -103,14 +104,28 @@ class Places:
         document = self._policy.documents.get(expression.file)
         if document is None:
             return self.top
-        spots = [(document, expression.path), *self._behind(expression, document)]
         for pattern in patterns:
-            for place, path in spots:
+            for place, path in self.spots(expression):
                 match = re.search(pattern, place.text_at(path) or "")
                 if match is not None:
                     offset = match.start(match.lastindex or 0)
                     return (place.name, *place.position_in(path, offset))
         return (document.name, *document.position(expression.path))
+
+    def spots(self, expression: Expression) -> list[Spot]:
+        """Where a condition is written, and the texts that it is made of besides."""
+        document = self._policy.documents.get(expression.file)
+        if document is None:
+            return []
+        return [(document, expression.path), *self._behind(expression, document)]
+
+    def numbers(self) -> Iterator[tuple[PathKey, str, Position]]:
+        """The numbers with a point that are values of the files, as they are written there."""
+        for document in self._documents:
+            for path, span in document.spans.items():
+                if isinstance(document.value_at(path), Decimal):
+                    text = document.text[span.start : span.end]
+                    yield path, text, (document.name, *document.position(path))
 
     def number(self, expression: Expression, value: str, *, near: str) -> Position:
         """Where a number is written, as it is or as a parameter: behind a name, else anywhere."""

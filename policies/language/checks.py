@@ -65,6 +65,7 @@ _FORMS: dict[type[exp.Expr], tuple[str, str]] = {
     exp.DPipe: ("the operator || is not allowed", "write OR"),
     exp.Like: ("LIKE is not allowed", "compare with = or IN (...)"),
     exp.ILike: ("LIKE is not allowed", "compare with = or IN (...)"),
+    exp.Dot: ("a point stands in a number once at most", "a number has no thousands separators"),
     exp.Tuple: ("a list of values is not allowed here", "a number has no comma: write 100000"),
     exp.Null: ("NULL cannot be compared", "use IS NULL or never(...)"),
 }

@@ -272,6 +272,7 @@ def test_the_age_of_data_and_shares_of_a_ranking() -> None:
         ("if(open_deals > 0, 1)", 0, "if takes three arguments - write if(condition"),
         ("if(open_deals, 1, 2)", 3, "did you mean open_deals > 0?"),
         ("if(open_deals > 0, nix, 2)", 19, "unknown name 'nix'"),
+        ("orders_amount() > 1.000.000", 18, "a number has no thousands separators"),
         ("if(open_deals > 0, 'a', 'a') = region", 0, "are the same - write the result without"),
         (
             "open_deals + if(open_deals > 0, won_deals, won_deals) > 1",

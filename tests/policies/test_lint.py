@@ -597,3 +597,63 @@ def test_findings_are_said_in_each_language_at_the_same_places(language: str) ->
         assert any(start in text for text in told), key
     assert not any("{" in text for text in told)
     assert told.isdisjoint(item.message for item in spoken[0])
+
+
+@pytest.mark.parametrize(
+    ("condition", "place", "told"),
+    [
+        ("orders_amount() > 100.000", "4:40", "100.000 is 100: "),
+        ("orders_amount() > 1.500", "4:40", "1.500 is 1.5: "),
+        ("orders_count() BETWEEN 3 AND 12.500", "4:51", "12.500 is 12.5: "),
+        ("orders_count() IN (2.750, 7) AND region = '1.500'", "4:41", "write 2750, or 2.75 "),
+        ("orders_count(365, amount > 1.500) > 3", "4:49", "write 1500, or 1.5 if that is meant"),
+        ("open_deals / 2.000 > orders_count()", "4:35", "2.000 is 2: "),
+    ],
+)
+def test_a_point_that_groups_thousands_is_asked_about(
+    condition: str, place: str, told: str
+) -> None:
+    (found,) = task(condition)
+    assert found.startswith(place)
+    assert told in found
+
+
+def test_decimals_that_can_only_be_decimals_are_left_alone() -> None:
+    for condition in (
+        "on_time_rate(365) < 0.125",
+        "rate(returns_count(365), orders_count(365), min_n 10) < 0.125",
+        "orders_count() > 1.125 * open_deals",
+        "orders_amount() > 1.5",
+        "orders_amount() > 1.2500",
+        "region = '1.000' AND orders_amount() > 1500",
+        "survey_interval_median < 1.125",
+    ):
+        assert task(condition) == []
+
+
+def test_values_of_the_file_are_asked_about_too() -> None:
+    found = findings("""\
+params: {least: 1.500, most: 200.000, share: 1.125, word: '1.000'}
+money: {base: CNY, rates: [{date: 2026-01-01, currency: EUR, rate: 7.000}]}
+define: {high: orders_amount() > 7.250}
+scores:
+  warm: {terms: [{when: open_deals > 1, points: 5.000}, {of: quotes_valid, weight: 1.250}]}
+pools: {North: {when: region = $word OR orders_amount() < 1.750}, Rest: {when: else}}
+rules:
+  - {task: t, when: high AND orders_amount() > $least, mark: {tag: t}}
+  - {task: u, when: orders_count() * $share > $most AND warm > 5, mark: {tag: u}}
+  - pool: back
+    when: open_deals > 3
+    wait: 7 workdays
+    cancel: orders_amount() > 9.125
+    mark: {tag: p}
+""")
+    asked = [item for item in found if "thousands" in item]
+    assert [item.split(" - ")[1] for item in asked] == [
+        "write 1500, or 1.5 if that is meant",
+        "write 200000, or 200 if that is meant",
+        "write 7250, or 7.25 if that is meant",
+        "write 5000, or 5 if that is meant",
+        "write 1750, or 1.75 if that is meant",
+        "write 9125, or 9.125 if that is meant",
+    ]
