@@ -85,7 +85,7 @@ def rule_lines(words: Words, rule: Rule, pools: tuple[Pool, ...]) -> Iterator[st
     if rule.kind == "tier":
         yield words.say("rule.bands")
         yield ""
-        yield from (f"1. {_band(words, stage)}" for stage in rule.stages)
+        yield from (f"{place}. {_band(words, stage)}" for place, stage in enumerate(rule.stages, 1))
     else:
         yield from _single(words, rule, pools)
     if rule.reason:
@@ -117,7 +117,7 @@ def _single(words: Words, rule: Rule, pools: tuple[Pool, ...]) -> Iterator[str]:
     yield from condition_lines(words, condition)
     if by_pool:
         yield from ("", words.say("rule.pools"), "")
-        yield from (f"1. {_pool(words, pool)}" for pool in pools)
+        yield from (f"{place}. {_pool(words, pool)}" for place, pool in enumerate(pools, 1))
     yield from ("", _marks(words, rule.stages[0]))
 
 
