@@ -157,12 +157,7 @@ def _column_problems(document: Document, file: MappingFile) -> Iterator[Problem]
                     message = f"{table} has no column '{name}' to fill"
                     yield document.problem((*place, name), message, nearest(name, valid), key=True)
                     continue
-                if column.path and _is_misfit(valid[name].type, column.path):
-                    message = f"'{name}' and '{column.path}' do not fit: only tags are a list"
-                    yield document.problem((*place, name), message)
-                for value in _strangers(valid[name], column):
-                    message = f"'{value}' is none of the values of {table}.{name}"
-                    hint = nearest(value, valid[name].values)
+                for message, hint in _faults(table, valid[name], column):
                     yield document.problem((*place, name), message, hint)
             for name in source.where:
                 if is_list_path(name):
@@ -171,6 +166,20 @@ def _column_problems(document: Document, file: MappingFile) -> Iterator[Problem]
             if table in FACTS and "happened_at" not in source.columns:
                 message = "an event needs the column 'happened_at'"
                 yield document.problem(place, message)
+
+
+def _faults(table: str, known: TableColumn, column: Column) -> Iterator[tuple[str, str]]:
+    """What of a column's rule does not go with the column."""
+    for path in column.paths():
+        if _is_misfit(known.type, path):
+            yield f"'{known.name}' and '{path}' do not fit: only tags are a list", ""
+    if column.latest and known.type not in {Type.DATE, Type.MOMENT}:
+        yield f"'{known.name}' is no day and no moment: 'latest' has no place here", ""
+    for value in _strangers(known, column):
+        yield (
+            f"'{value}' is none of the values of {table}.{known.name}",
+            nearest(value, known.values),
+        )
 
 
 def mappable(table: str) -> dict[str, TableColumn]:

@@ -39,7 +39,8 @@ class Form(StrEnum):
 class Column(_Model):
     """Where one column comes from: a path, perhaps through a map of values, or a constant. `zone`:
     of the clocks that a moment without an offset was read off (`as: local`), where they are not the
-    workspace's."""
+    workspace's. `latest`: where the moment stands after which it cannot have been; the earlier one
+    of the two counts."""
 
     path: str | None = Field(default=None, alias="from")
     values: dict[str, Text] | None = Field(default=None, alias="map")
@@ -47,6 +48,7 @@ class Column(_Model):
     const: Text | None = None
     form: Form = Field(default=Form.OFFSET, alias="as")
     zone: str | None = None
+    latest: Column | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -68,6 +70,23 @@ class Column(_Model):
         if self.otherwise is not None and self.values is None:
             raise ValueError("'else' needs a 'map'")
         return self
+
+    @model_validator(mode="after")
+    def _bound_by_a_field(self) -> Self:
+        if self.latest is not None and (self.path is None or self.values is not None):
+            raise ValueError("'latest' goes with a path (from), and not with a 'map'")
+        if self.latest is not None and not self.latest.is_plain:
+            raise ValueError("'latest' is a path, or {from: path, as: ...}")
+        return self
+
+    @property
+    def is_plain(self) -> bool:
+        """Is it what stands in one field, and nothing else?"""
+        return self.path is not None and self.values is None and self.latest is None
+
+    def paths(self) -> Iterator[str]:
+        bound = self.latest.path if self.latest else None
+        yield from (path for path in (self.path, bound) if path)
 
 
 class Condition(_Model):
@@ -122,7 +141,7 @@ class Source(_Model):
 
     def paths(self) -> Iterator[str]:
         yield from self.where
-        yield from (column.path for column in self.columns.values() if column.path)
+        yield from (path for column in self.columns.values() for path in column.paths())
 
 
 class CustomerSource(Source):

@@ -142,7 +142,20 @@ def _value(rule: Column, column: TableColumn, zone: str) -> str:
     if column.values and rule.values is None:
         # what a map writes was checked when it was read
         return f"CASE WHEN {raw} IN ({_listed(column.values)}) THEN {raw} END"
-    return parsed(_mapped(rule, raw), column.type, zone, rule.form, rule.zone)
+    value = parsed(_mapped(rule, raw), column.type, zone, rule.form, rule.zone)
+    return _not_after(value, rule.latest, column, zone) if rule.latest else value
+
+
+def _not_after(value: str, latest: Column, column: TableColumn, zone: str) -> str:
+    """The earlier of the two; an empty bound is none, one that cannot be read leaves nothing."""
+    bound = _value(latest, column, zone)
+    unread = f"{_filled(latest)} AND {bound} IS NULL"
+    # least passes over NULL
+    return f"CASE WHEN {value} IS NOT NULL AND NOT ({unread}) THEN least({value}, {bound}) END"
+
+
+def _filled(rule: Column) -> str:
+    return f"coalesce({_raw(rule.path or '')}, '') <> ''"
 
 
 def _listed(values: Iterable[str]) -> str:
@@ -296,12 +309,12 @@ def doubts(mapping: CompiledMapping, table: str, source: Source) -> Iterator[Dou
         column = TABLES[table].column(name)
         if rule.path is None or not _can_fail(rule, column):
             continue
-        missing = f"{_value(rule, column, mapping.zone)} IS NULL"
-        filled = f"coalesce({_raw(rule.path)}, '') <> ''"
-        yield Doubt(name, f"{filled} AND {missing}", rule.path, _complaint(rule, column))
+        for part in filter(None, (rule.model_copy(update={"latest": None}), rule.latest)):
+            missing = f"{_filled(part)} AND {_value(part, column, mapping.zone)} IS NULL"
+            yield Doubt(name, missing, part.path or "", _complaint(part, column))
         if name == "happened_at":
             message = "is empty, and an event needs its moment"
-            yield Doubt(name, f"NOT ({filled})", rule.path, message)
+            yield Doubt(name, f"NOT ({_filled(rule)})", rule.path, message)
 
 
 def _can_fail(rule: Column, column: TableColumn) -> bool:

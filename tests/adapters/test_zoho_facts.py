@@ -269,6 +269,24 @@ def test_orders_and_deals_carry_their_currency(company: Company) -> None:
     assert company.rows(query) == [("9.0000", "USD", "won")]
 
 
+@pytest.mark.parametrize(
+    ("stage", "closing", "state", "closed"),
+    [
+        ("Closed Won", "2026-12-31", "won", naive(LATER)),
+        ("Closed Lost to Competition", "2026-12-31", "lost", naive(LATER)),
+        ("Closed Won", "2026-01-15", "won", datetime(2026, 1, 14, 16)),  # noqa: DTZ001
+        ("Qualification", "2026-12-31", "open", datetime(2026, 12, 30, 16)),  # noqa: DTZ001
+    ],
+)
+def test_a_deal_that_is_decided_was_decided_at_its_last_change_at_the_latest(
+    company: Company, stage: str, closing: str, state: str, closed: datetime
+) -> None:
+    names = {"Deal_Name": "D", "Account_Name": company.account}
+    company.insert("Deals", Stage=stage, Closing_Date=closing, Modified_Time=LATER, **names)
+    company.pull()
+    assert company.rows("SELECT state, closed_at FROM deals") == [(state, closed)]
+
+
 def test_a_case_belongs_to_its_account_or_to_the_one_behind_deal_or_person(
     company: Company,
 ) -> None:

@@ -103,6 +103,26 @@ def test_the_status_field_is_the_workspaces() -> None:
         ("customers: [{object: A, columns: {name: a..b}}]", "is not a path"),
         ("customers: [{object: A, columns: {name: {from: a, const: b}}}]", "and not both"),
         ("customers: [{object: A, columns: {name: {else: b, from: a}}}]", "'else' needs a 'map'"),
+        (
+            "customers: [{object: A, columns: {name: {from: a, latest: b}}}]",
+            "'name' is no day and no moment: 'latest' has no place here",
+        ),
+        (
+            "customers: [{object: A, columns: {created_at: {from: a, latest: 'T[].x'}}}]",
+            "only tags are a list",
+        ),
+        (
+            "customers: [{object: A, columns: {created_at: {const: '2026-01-01', latest: b}}}]",
+            "'latest' goes with a path (from)",
+        ),
+        (
+            "customers: [{object: A, columns: {created_at: {from: a, map: {x: y}, latest: b}}}]",
+            "and not with a 'map'",
+        ),
+        (
+            "customers: [{object: A, columns: {created_at: {from: a, latest: {const: b}}}}]",
+            "'latest' is a path",
+        ),
         ("customers: [{object: A, where: {x: {in: [1], not: [2]}}}]", "a condition is a value"),
         ("customers: [{object: A, columns: {fields: X}}]", "no column 'fields' to fill"),
         ("customers: [{object: A, columns: {phone_valid: X}}]", "no column 'phone_valid' to fill"),

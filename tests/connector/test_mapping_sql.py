@@ -191,6 +191,41 @@ def test_no_value_stays_no_value_whatever_else_says(world: World) -> None:
     assert world.ask("SELECT state FROM deals") == [(None,)]
 
 
+@pytest.mark.parametrize(
+    ("closing", "changed", "closed", "field"),
+    [
+        ("2026-12-31", "2026-05-14T10:00:00+08:00", utc(2026, 5, 14, 2), None),
+        ("2026-05-14", "2026-05-20T10:00:00+08:00", utc(2026, 5, 13, 16), None),
+        ("2026-05-14", None, utc(2026, 5, 13, 16), None),
+        (None, "2026-05-20T10:00:00+08:00", None, None),
+        ("2026-05-14", "soon", None, "Modified_Time"),
+        ("soon", "2026-05-20T10:00:00+08:00", None, "Closing_Date"),
+    ],
+)
+def test_a_moment_is_not_later_than_another_field_says(
+    world: World,
+    closing: str | None,
+    changed: str | None,
+    closed: datetime | None,
+    field: str | None,
+) -> None:
+    rule = "closed_at: {from: Closing_Date, latest: Modified_Time}"
+    world.mapping = world.mapping.replace("stage: Stage\n", f"{rule}\n")
+    world.crm.rows["Deals"] = [deal(1, 1, Closing_Date=closing, Modified_Time=changed)]
+    world.pull()
+    assert world.ask("SELECT closed_at FROM deals") == [(closed,)]
+    fields = [name for (name,) in world.ask("SELECT field FROM problems")]
+    assert fields == ([field] if field else [])
+
+
+def test_the_latest_moment_may_be_written_in_another_form(world: World) -> None:
+    rule = "closed_at: {from: Closing_Date, latest: {from: Changed, as: epoch_seconds}}"
+    world.mapping = world.mapping.replace("stage: Stage\n", f"{rule}\n")
+    world.crm.rows["Deals"] = [deal(1, 1, Closing_Date="2026-12-31", Changed=1_757_000_000)]
+    world.pull()
+    assert world.ask("SELECT closed_at FROM deals") == [(utc(2025, 9, 4, 15, 33, 20),)]
+
+
 def test_a_quote_in_a_name_or_a_value_stays_what_it_is(world: World) -> None:
     stage = 'stage: {from: Stage, map: {"It\'s won": "won\'t"}}'
     world.mapping = world.mapping.replace("stage: Stage", stage)
