@@ -6,12 +6,16 @@ import dataclasses
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import Enum
+from types import MappingProxyType
 
 from policies.calendar import Calendar
 from policies.condition import Expression
 from policies.language.number_text import plain
 from policies.language.tree import canonical
 from policies.money import Money
+
+# Marks a field that came later: without a value it says nothing, and a hash stays what it was.
+WHERE_GIVEN: Mapping[str, bool] = MappingProxyType({"where_given": True})
 
 
 def meaning(value: object) -> object:
@@ -21,7 +25,8 @@ def meaning(value: object) -> object:
     if isinstance(value, Calendar | Money):
         return value.meaning()
     if dataclasses.is_dataclass(value):
-        parts = [getattr(value, field.name) for field in dataclasses.fields(value)]
+        fields = ((getattr(value, item.name), item.metadata) for item in dataclasses.fields(value))
+        parts = [part for part, metadata in fields if part or metadata != WHERE_GIVEN]
         return [type(value).__name__, *map(meaning, parts)]
     return _plain(_several(value))
 

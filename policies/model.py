@@ -16,7 +16,7 @@ from policies.errors import Problem
 from policies.language.number_text import Value
 from policies.language.tree import Node
 from policies.language.vocabulary import LANGUAGE_VERSION, Type
-from policies.meaning import meaning
+from policies.meaning import WHERE_GIVEN, meaning
 from policies.money import Money
 from policies.process import Backlog, FieldMark, Pool, Process
 from policies.yaml_source import Document
@@ -104,12 +104,22 @@ class OwnerLimit(Limit):
 
 
 @dataclass(frozen=True, slots=True)
+class MoneyLimit:
+    """What is counted of a customer, and to how much those who change may come together."""
+
+    of: Expression
+    at_most: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Limits(Limit):
-    """The limits of the whole policy, and closer ones by rule id."""
+    """The limits of the whole policy, and closer ones by rule id, and by tier rule and band."""
 
     rules: Mapping[str, Limit] = field(default_factory=dict)
     owner: OwnerLimit | None = None
     backlog: Backlog | None = None
+    tiers: Mapping[str, Mapping[str, Limit]] = field(default_factory=dict, metadata=WHERE_GIVEN)
+    money: MoneyLimit | None = field(default=None, metadata=WHERE_GIVEN)
 
 
 @dataclass(frozen=True)
@@ -159,8 +169,10 @@ class Policy:
 
     @property
     def conditions(self) -> tuple[Expression, ...]:
+        """What is asked of each customer: by rules, by protections, then by the limit of money."""
         of_rules = (condition for rule in self.rules for condition in rule.conditions)
-        return (*of_rules, *(protection.when for protection in self.protections))
+        of_limits = [self.limits.money.of] if self.limits.money else []
+        return (*of_rules, *(protection.when for protection in self.protections), *of_limits)
 
     def with_retired(self, names: Iterable[str]) -> Policy:
         """The policy and rules that stand in it no more: nobody is in one, all are to leave it."""

@@ -41,6 +41,8 @@ _CUT_OFF = (
 
 # Without these the keys beside them mean nothing.
 _NEEDED = {("calendar", "holidays"), ("money", "base")}
+# Here each key means something on its own.
+_NAMED = {("limits", "rules"), ("limits", "tiers")}
 
 
 def problems_from_validation(
@@ -64,7 +66,7 @@ def refused_parts(document: Document, error: ValidationError) -> frozenset[PathK
 def _part(loc: PathKey) -> PathKey:
     if loc[:2] in _NEEDED:
         return loc[:1]
-    return loc[:3] if loc[:2] == ("limits", "rules") else loc[:2]
+    return loc[:3] if loc[:2] in _NAMED else loc[:2]
 
 
 def _problem(document: Document, item: Mapping[str, Any], model: Any) -> Problem:

@@ -22,7 +22,7 @@ from policies.evaluation.evidence import (
     input_of,
     scalar,
 )
-from policies.evaluation.mixed_money import Mix, mixes
+from policies.evaluation.mixed_money import Mix, amounts_in, mixes
 from policies.evaluation.row_plan import as_told, may_be_unknown
 from policies.language.metrics import METRICS, Aggregate, Metric
 from policies.language.rows import metric_value
@@ -146,7 +146,8 @@ class InputPlan:
         self._workdays = frozenset(_counted_in_workdays(trees))
         self.mixes = mixes(trees) if policy.money is None else {}
         self._scaled = frozenset(input_leaves(self.ranks)).union(
-            *(item.leaves for item in self.mixes.values())
+            *(item.leaves for item in self.mixes.values()),
+            amounts_in(policy.limits.money.of.tree) if policy.limits.money else (),
         )
         self.inputs = tuple(
             self._input(place, leaf) for place, leaf in enumerate(input_leaves(trees))

@@ -52,7 +52,7 @@ def _joined(node: Node, above: Amounts) -> Iterator[tuple[Node, Amounts]]:
     if isinstance(node, Rank):
         return
     if isinstance(node, Compare | Arithmetic | Extreme | Rate):
-        sides = [amounts for child in children(node) if (amounts := _amounts(child))]
+        sides = [amounts for child in children(node) if (amounts := amounts_in(child))]
         together = frozenset[Leaf]().union(*sides)
         if len(sides) > 1 and len(together) > 1 and not together <= above:
             yield node, together
@@ -61,10 +61,10 @@ def _joined(node: Node, above: Amounts) -> Iterator[tuple[Node, Amounts]]:
         yield from _joined(child, above)
 
 
-def _amounts(node: Node) -> Amounts:
+def amounts_in(node: Node) -> Amounts:
     """The metrics of which the node is an amount."""
     if node.type is not Type.MONEY:
         return frozenset()
     if isinstance(node, MetricValue):
         return frozenset([input_of(node)])
-    return frozenset[Leaf]().union(*map(_amounts, children(node)))
+    return frozenset[Leaf]().union(*map(amounts_in, children(node)))

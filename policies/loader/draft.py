@@ -10,11 +10,19 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from policies.loader.ledger import Ledger, Place, Placed
-from policies.loader.rule_schema import AnyRule, OffRuleShape, Scalar, kind_of, name_of
+from policies.loader.rule_schema import (
+    AnyRule,
+    OffRuleShape,
+    Scalar,
+    TierRuleShape,
+    kind_of,
+    name_of,
+)
 from policies.loader.schema import (
     BacklogShape,
     LimitShape,
     LimitsShape,
+    MoneyLimitShape,
     OffPoolShape,
     OffProtectShape,
     PolicyShape,
@@ -28,6 +36,7 @@ from policies.suggestion import nearest
 
 T = TypeVar("T")
 Named = dict[str, Placed[T]]
+Band = tuple[str, str]  # of a tier rule
 
 
 @dataclass
@@ -48,6 +57,8 @@ class Draft:
     rules: Named[AnyRule] = field(default_factory=dict)
     limits: Named[LimitShape | BacklogShape] = field(default_factory=dict)
     rule_limits: Named[LimitShape] = field(default_factory=dict)
+    band_limits: dict[Band, Placed[LimitShape]] = field(default_factory=dict)
+    money_limit: Placed[MoneyLimitShape] | None = None
     calendar: Named[str | list[str]] = field(default_factory=dict)
     money: Named[str | list[RateShape]] = field(default_factory=dict)
     group: Placed[list[str]] | None = None
@@ -94,6 +105,11 @@ def _add_limits(draft: Draft, limits: LimitsShape, place: Place, ledger: Ledger)
         if value is not None:
             draft.limits[name] = Placed(value, place.at(name))
     draft.rule_limits = _placed(limits.rules, place.at("rules"))
+    for tier, bands in limits.tiers.items():
+        for band, limit in bands.items():
+            draft.band_limits[tier, band] = Placed(limit, place.at("tiers", tier, band))
+    if limits.money is not None:
+        draft.money_limit = Placed(limits.money, place.at("money"))
 
 
 def _add_pools(draft: Draft, shape: PolicyShape) -> None:
@@ -156,11 +172,29 @@ def laid_upon(below: Draft, own: Draft, ledger: Ledger) -> Draft:
     merged.limits = {**below.limits, **own.limits}
     kept = {name: item for name, item in below.rule_limits.items() if name in rules}
     merged.rule_limits = {**kept, **own.rule_limits}
+    merged.band_limits = {**_kept_bands(below, rules, own), **own.band_limits}
+    merged.money_limit = own.money_limit or below.money_limit
     merged.calendar = {**below.calendar, **own.calendar}
     merged.money = {**below.money, **own.money}
     _check_base(below, own, ledger)
     merged.group = own.group or below.group
     return merged
+
+
+def _kept_bands(below: Draft, rules: Named[AnyRule], own: Draft) -> dict[Band, Placed[LimitShape]]:
+    """Limits of bands go with their tier: with one that is left out, or replaced by one without
+    the band."""
+    return {
+        (tier, band): item
+        for (tier, band), item in below.band_limits.items()
+        if (tier not in below.rules or tier in rules)
+        and (tier not in own.rules or band in bands_of(own.rules[tier].value))
+    }
+
+
+def bands_of(rule: AnyRule) -> tuple[str, ...]:
+    """The names of a tier's bands; none of another rule."""
+    return tuple(band.name for band in rule.bands) if isinstance(rule, TierRuleShape) else ()
 
 
 def _check_base(below: Draft, own: Draft, ledger: Ledger) -> None:

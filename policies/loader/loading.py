@@ -21,6 +21,7 @@ from policies.loader.draft import Draft
 from policies.loader.extends import Layer, merged, read_layers
 from policies.loader.guards import guards_for
 from policies.loader.ledger import Ledger, Place, Placed
+from policies.loader.limits import read_limits
 from policies.loader.rule_drafts import RuleReader
 from policies.loader.rule_schema import TierRuleShape
 from policies.loader.schema import VERSION
@@ -107,7 +108,7 @@ class _Loader:
             params=params,
             protections=(*protections, *guards_for(rule.kind for rule in rules)),
             rules=rules,
-            limits=settings.limits,
+            limits=read_limits(draft, scope, ledger),
             pools=pools,
             calendar=settings.calendar,
             timezone=settings.timezone,

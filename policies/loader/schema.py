@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
 
 from policies.errors import NotUnderstoodError
 from policies.language.number_text import number_meant, plain
@@ -137,6 +137,13 @@ class OwnerLimitShape(LimitShape):
     per: Literal["run", "day", "week", "month"] = "run"
 
 
+class MoneyLimitShape(Shape):
+    """What the customers who change in one run may come to together."""
+
+    of: Condition
+    at_most: Annotated[Number, WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
+
+
 class BacklogShape(Shape):
     """How the customers of a first run are worked off."""
 
@@ -151,6 +158,7 @@ ShortLimit = Annotated[
 ShortOwnerLimit = Annotated[
     OwnerLimitShape, BeforeValidator(_limit, json_schema_input_type=OwnerLimitShape | _SHORT)
 ]
+Bands = Annotated[dict[Identifier, ShortLimit], Field(min_length=1)]
 
 
 class LimitsShape(LimitShape):
@@ -159,6 +167,8 @@ class LimitsShape(LimitShape):
     total: ShortLimit | None = None
     owner: ShortOwnerLimit | None = None
     rules: dict[Identifier, ShortLimit] = Field(default_factory=dict)
+    tiers: dict[Identifier, Bands] = Field(default_factory=dict)
+    money: MoneyLimitShape | None = None
     backlog: BacklogShape | None = None
 
 

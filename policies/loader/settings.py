@@ -1,4 +1,4 @@
-"""What holds for a whole policy: its calendar, its money, its groups and its limits."""
+"""What holds for a whole policy: its calendar, its money and its groups."""
 
 from __future__ import annotations
 
@@ -17,10 +17,8 @@ from policies.freezes import Freeze, read_freeze
 from policies.language.vocabulary import EVENTS
 from policies.loader.draft import Draft
 from policies.loader.ledger import Ledger, Place, Placed
-from policies.loader.schema import BacklogShape, LimitShape, OwnerLimitShape, RateShape
-from policies.model import Limit, Limits, OwnerLimit
+from policies.loader.schema import RateShape
 from policies.money import ExchangeRate, Money, read_currency, read_rates
-from policies.process import Backlog
 from policies.suggestion import nearest
 from policies.workdays import read_country
 from policies.yaml_source import read_text_file
@@ -39,7 +37,6 @@ class Settings:
     timezone: str | None
     money: Money | None
     group: frozenset[str]
-    limits: Limits
 
 
 def read_settings(draft: Draft, folders: Mapping[str, Path | None], ledger: Ledger) -> Settings:
@@ -50,7 +47,6 @@ def read_settings(draft: Draft, folders: Mapping[str, Path | None], ledger: Ledg
         None if zone is None else _timezone(zone, ledger),
         _money(draft, folders, ledger),
         _group(draft, ledger),
-        _limits(draft, ledger),
     )
 
 
@@ -166,40 +162,3 @@ def _group(draft: Draft, ledger: Ledger) -> frozenset[str]:
             place = draft.group.place.at(number)
             ledger.add(place, f"there are no facts '{name[:60]}'", nearest(name, EVENTS))
     return frozenset(draft.group.value)
-
-
-def _limits(draft: Draft, ledger: Ledger) -> Limits:
-    for name, item in draft.rule_limits.items():
-        if name not in draft.rules and not draft.partial:
-            hint = nearest(name, draft.rules)
-            ledger.add(item.place, f"there is no rule '{name[:60]}'", hint, key=True)
-        _check_given(item, ledger)
-    rules = {name: _limit(item.value) for name, item in draft.rule_limits.items()}
-    parts = draft.limits
-    for name in ("total", "owner"):
-        if name in parts:
-            _check_given(parts[name], ledger)
-    total, owner, backlog = (
-        parts[name].value if name in parts else None for name in ("total", "owner", "backlog")
-    )
-    return Limits(
-        total.count if isinstance(total, LimitShape) else None,
-        total.share if isinstance(total, LimitShape) else None,
-        rules,
-        OwnerLimit(owner.count, owner.share, owner.per)
-        if isinstance(owner, OwnerLimitShape)
-        else None,
-        Backlog(backlog.wave, backlog.order) if isinstance(backlog, BacklogShape) else None,
-    )
-
-
-def _check_given(
-    item: Placed[LimitShape] | Placed[LimitShape | BacklogShape], ledger: Ledger
-) -> None:
-    value = item.value
-    if isinstance(value, LimitShape) and value.count is None and value.share is None:
-        ledger.add(item.place, "this limit limits nothing", "write 3%, or {share: 3%, count: 50}")
-
-
-def _limit(shape: LimitShape) -> Limit:
-    return Limit(shape.count, shape.share)
