@@ -10,6 +10,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from policies.calendar import Calendar
+from policies.language.number_text import plain
 from policies.model import EXITS, Limits, OwnerLimit
 
 # Below this many customers a share says little: three of twenty are not a runaway rule.
@@ -86,6 +87,65 @@ def _exceeded_owner(own: OwnerLimit | None, owners: Iterable[OwnerCount]) -> str
         if own.share is not None and moving > 1 and moving > own.share * customers:
             return f"{owner}: {moving} > {_percent(own.share)} * {customers}"
     return ""
+
+
+class BandCount(NamedTuple):
+    """How many customers of a band move, of how many that it has; `doubtful` move too, and nobody
+    can tell in which band of the tier they are."""
+
+    tier: str
+    band: str
+    moving: int
+    doubtful: int
+    customers: int
+
+
+def tripped_band(limits: Limits, bands: Iterable[BandCount], customers: int) -> str:
+    """The first band whose cap the customers who move exceed, in one phrase with its numbers;
+    empty if none. Whose band is not decided counts in each of them.
+
+    A share lets at least one customer move.
+    """
+    for item in bands:
+        own = limits.tiers[item.tier][item.band]
+        moving = item.moving + item.doubtful
+        figures = f"{item.tier} = {item.band}: {_doubted(str(item.moving), item.doubtful)}"
+        if own.count is not None and moving > own.count:
+            return f"{figures} > {own.count}"
+        floor = customers >= SHARE_FLOOR and moving > 1
+        if floor and own.share is not None and moving > own.share * item.customers:
+            return f"{figures} > {_percent(own.share)} * {item.customers}"
+    return ""
+
+
+# Stands before sums of amounts.
+MONEY = "money: "
+
+
+class Amount(NamedTuple):
+    """What the customers who move come to. Of so many of them it is `unknown`; `currencies` are
+    those of the amounts, as far as they are not converted."""
+
+    known: Decimal
+    unknown: int
+    currencies: tuple[str, ...] = ()
+
+
+def tripped_money(at_most: Decimal, amount: Amount, currency: str = "") -> str:
+    """The cap by money, if it is exceeded or nobody can tell that it is not, in one phrase with
+    its numbers; empty if it is not."""
+    limit = f"{plain(at_most)} {currency}".rstrip()
+    if len(amount.currencies) > 1:
+        listed = " + ".join(name or "?" for name in amount.currencies)
+        return f"{MONEY}{listed} > {limit}"
+    if amount.unknown or amount.known > at_most:
+        return f"{MONEY}{_doubted(plain(amount.known), amount.unknown)} > {limit}"
+    return ""
+
+
+def _doubted(known: str, unknown: int) -> str:
+    """A number and how many customers are not in it, though they may belong there."""
+    return f"{known} + {unknown} ?" if unknown else known
 
 
 # Stands before the channels by which contact is not logged.

@@ -26,6 +26,7 @@ from connector.ranks import told_thresholds
 from connector.standing import load_recent, load_standing
 from connector.titles import titles_of
 from connector.warehouse import Warehouse
+from policies.evaluation.amounts_sql import amounts_statements
 from policies.evaluation.compile_sql import CompiledEvaluation
 from policies.lifecycle import action_statements
 from policies.model import Policy
@@ -48,7 +49,8 @@ def build_plan(
         show_customers(connection)
         load_recent(connection, journal, _period_start(context))
         written = context.written_policy.with_retired(_retired(connection, context.policy))
-        for statement in action_statements(written):
+        weighing = amounts_statements(compiled.plan, thresholds)
+        for statement in (*action_statements(written), *weighing):
             connection.execute(statement)
         header = PlanHeader(
             organisation=context.organisation,

@@ -9,6 +9,7 @@ import duckdb
 import msgspec
 
 from connector.guard import (
+    TOGETHER,
     OwnerCount,
     pause,
     tripped_cap,
@@ -16,9 +17,10 @@ from connector.guard import (
     tripped_owner_total,
     tripped_total,
 )
+from connector.plan_caps import tripped_by_weight
 from connector.plan_model import RuleCount
 from policies.evaluation.sql_text import literal
-from policies.model import RETIRED, Policy
+from policies.model import RETIRED, Policy, Rule
 
 
 def count_customers(connection: duckdb.DuckDBPyConnection) -> int:
@@ -64,6 +66,7 @@ def _rule_by_rule(
     changing = {number: rest for number, status, _, *rest in found if status == "change"}
     for number, rule in enumerate(policy.rules):
         entering, moving[number] = map(int, changing.get(number, (0, 0)))
+        weighed = [number] if moving[number] and _is_in_total(policy, rule) else []
         yield RuleCount(
             rule=rule.id,
             kind=rule.kind,
@@ -75,6 +78,7 @@ def _rule_by_rule(
             overruled=counts.get((number, "overruled"), 0),
             foreign=counts.get((number, "foreign"), 0),
             tripped=tripped_cap(policy.limits, rule.id, rule.kind, moving[number], customers)
+            or tripped_by_weight(connection, policy, weighed, customers)
             or tripped_owner_cap(policy.limits, rule.kind, owners.get(number, ())),
         )
 
@@ -86,23 +90,31 @@ def _tripped_together(
     moving: Mapping[int, int],
 ) -> Iterator[tuple[list[int], str]]:
     """The rules that exceed a cap only together, and that cap. Those that are held back already
-    take nobody; a tier relabels; and a rule with a limit of its own is not counted in the total."""
+    take nobody; a tier relabels; and a rule with a limit of its own is counted for owners alone."""
     limits = policy.limits
     left = [
         number
         for number, count in enumerate(counts)
         if moving[number] and count.kind != "tier" and not (count.tripped or count.paused)
     ]
-    capped = [number for number in left if counts[number].rule not in limits.rules]
+    capped = [number for number in left if _is_in_total(policy, policy.rules[number])]
     if len(capped) > 1:
-        moved = _count_moving(connection, capped)
-        if phrase := tripped_total(limits, moved, count_customers(connection)):
+        moved, customers = _count_moving(connection, capped), count_customers(connection)
+        phrase = tripped_total(limits, moved, customers)
+        if not phrase and (weighed := tripped_by_weight(connection, policy, capped, customers)):
+            phrase = TOGETHER + weighed
+        if phrase:
             yield capped, phrase
             left = [number for number in left if number not in capped]
     if left and limits.owner:
         owners = _moving_by_owner(connection, policy, together=left).get(0, ())
         if phrase := tripped_owner_total(limits, owners):
             yield left, phrase
+
+
+def _is_in_total(policy: Policy, rule: Rule) -> bool:
+    """Do its customers count in the caps of the whole policy?"""
+    return rule.kind != "tier" and rule.id not in policy.limits.rules
 
 
 def _count_moving(connection: duckdb.DuckDBPyConnection, rules: Collection[int]) -> int:

@@ -4,9 +4,13 @@ from decimal import Decimal
 import pytest
 
 from connector.guard import (
+    Amount,
+    BandCount,
     OwnerCount,
     pause,
+    tripped_band,
     tripped_cap,
+    tripped_money,
     tripped_owner_cap,
     tripped_owner_total,
     tripped_total,
@@ -96,6 +100,58 @@ def test_an_owners_cap_trips_just_above_its_limit(
 def test_the_owner_with_the_most_customers_is_named_and_of_equals_the_first() -> None:
     owners = [OwnerCount("c", 7, 9), OwnerCount("b", 8, 9), OwnerCount("a", 8, 9)]
     assert tripped_owner_cap(Limits(owner=OwnerLimit(count=5)), "void", owners) == "a: 8 > 5"
+
+
+# Of a band: how many of it move, of how many that it has, and how many move of whom it is unknown.
+@pytest.mark.parametrize(
+    ("own", "moving", "doubtful", "of", "customers", "phrase"),
+    [
+        (Limit(count=2), 2, 0, 9, 9, ""),
+        (Limit(count=2), 3, 0, 9, 9, "value = A: 3 > 2"),
+        (Limit(count=2), 1, 1, 9, 9, ""),
+        (Limit(count=2), 1, 2, 9, 9, "value = A: 1 + 2 ? > 2"),
+        (Limit(count=2), 0, 3, 0, 9, "value = A: 0 + 3 ? > 2"),
+        (Limit(share=HALF), 5, 0, 10, 100, ""),
+        (Limit(share=HALF), 6, 0, 10, 100, "value = A: 6 > 50% * 10"),
+        (Limit(share=HALF), 6, 0, 10, 99, ""),
+        (Limit(share=HALF), 1, 0, 1, 100, ""),
+        (Limit(share=HALF), 2, 0, 3, 100, "value = A: 2 > 50% * 3"),
+        (Limit(share=HALF), 0, 1, 0, 100, ""),
+        (Limit(share=HALF), 0, 2, 0, 100, "value = A: 0 + 2 ? > 50% * 0"),
+        (Limit(count=7, share=HALF), 8, 0, 10, 100, "value = A: 8 > 7"),
+        (Limit(count=7, share=HALF), 6, 0, 10, 100, "value = A: 6 > 50% * 10"),
+    ],
+)
+def test_a_cap_of_a_band_trips_just_above_its_limit(
+    own: Limit, moving: int, doubtful: int, of: int, customers: int, phrase: str
+) -> None:
+    limits = Limits(tiers={"value": {"A": own}})
+    band = BandCount("value", "A", moving, doubtful, of)
+    assert tripped_band(limits, [band], customers) == phrase
+
+
+def test_the_first_band_that_is_above_its_cap_is_named() -> None:
+    limits = Limits(tiers={"value": {"A": Limit(count=5), "B": Limit(count=1), "C": Limit(1)}})
+    bands = [BandCount("value", name, 3, 0, 9) for name in "ABC"]
+    assert tripped_band(limits, bands, 27) == "value = B: 3 > 1"
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "phrase"),
+    [
+        (Amount(Decimal(0), 0), "", ""),
+        (Amount(Decimal("1000.0000"), 0, ("EUR",)), "CNY", ""),
+        (Amount(Decimal("1000.0001"), 0), "", "money: 1000.0001 > 1000"),
+        (Amount(Decimal(2000), 0), "CNY", "money: 2000 > 1000 CNY"),
+        (Amount(Decimal(2000), 3), "CNY", "money: 2000 + 3 ? > 1000 CNY"),
+        (Amount(Decimal(5), 1), "", "money: 5 + 1 ? > 1000"),
+        (Amount(Decimal(5), 0, ("", "EUR", "USD")), "", "money: ? + EUR + USD > 1000"),
+    ],
+)
+def test_a_cap_by_money_trips_just_above_its_limit_and_where_nobody_can_tell(
+    amount: Amount, currency: str, phrase: str
+) -> None:
+    assert tripped_money(Decimal(1000), amount, currency) == phrase
 
 
 @pytest.mark.parametrize(
