@@ -86,10 +86,11 @@ def custom_fields(policy: Policy) -> dict[str, Type]:
 
 
 def readers_of(policy: Policy, attribute: str) -> tuple[str, ...]:
-    """The rules and protections that ask for an attribute, by their names."""
+    """The rules, protections and limits that ask for an attribute, by their names."""
     asked = Attribute(attribute)
     parts = [(rule.id, rule.conditions) for rule in policy.rules]
     parts += [(item.id, (item.when,)) for item in policy.protections]
+    parts += [("limits.money", (policy.limits.money.of,))] if policy.limits.money else []
     return tuple(
         name
         for name, conditions in parts

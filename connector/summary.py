@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from connector.apply import ApplyReport
-from connector.guard import TOGETHER
+from connector.cap_text import cap_text
 from connector.journal_model import Run
 from connector.models import Primitive, PrimitiveKind
 from connector.plan_model import Plan, PlanRow, RowStatus
@@ -24,10 +22,8 @@ from connector.render import render_table, shorten
 from connector.sync import Checked
 from connector.titles import Titles
 from policies.messages import evidence_phrase, input_label, message
-from policies.messages.catalogue import grouped
 
 _NAME_WIDTH = 28  # display cells
-_FIGURE = re.compile(r"\d+(\.\d+)?")
 _EXAMPLES = 3  # of each rule and status
 
 
@@ -143,21 +139,11 @@ def _held_back(plan: Plan, language: str) -> list[str]:
     for count in plan.header.rules:
         rule = titles.rule(count.rule)
         if count.tripped:
-            cap = _cap(count.tripped, language)
+            cap = cap_text(count.tripped, titles)
             lines.append(message(language, "plan.tripped", rule=rule, cap=cap))
         if count.paused:
             lines.append(pause_line(rule, count.paused, language))
     return lines
-
-
-def _cap(phrase: str, language: str) -> str:
-    """The phrase with its figures as the language writes them; the owner's id stays as it is."""
-    if phrase.startswith(TOGETHER):
-        cap = _cap(phrase.removeprefix(TOGETHER), language)
-        return message(language, "plan.together", cap=cap)
-    owner, colon, figures = phrase.rpartition(": ")
-    shown = _FIGURE.sub(lambda found: grouped(language, f"{Decimal(found[0]):,f}"), figures)
-    return f"{owner}{colon}{shown}"
 
 
 def _examples(rows: Iterable[PlanRow], plan: Plan, language: str) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from policies.authoring import lint_meaning, lint_numbers, lint_ratios
 from policies.authoring.places import Places, parameters_in, word_pattern
 from policies.authoring.satisfiable import can_hold
-from policies.authoring.signature import CLOCK, Signature, differences, thresholds
+from policies.authoring.signature import CLOCK, LIMIT, Signature, differences, thresholds
 from policies.authoring.written import name_in
 from policies.condition import Expression
 from policies.errors import Problem
@@ -172,7 +172,9 @@ def _asks_age(tree: Node) -> bool:
 def _unsigned(policy: Policy, places: Places, signed: Signature | None) -> Iterator[Problem]:
     """Every number was chosen by somebody; the client answers for it."""
     positions = dict(places.sections("params"))
-    positions |= {f"{CLOCK}{name}": place for name, place in places.sections("clocks")}
+    for prefix in (CLOCK, LIMIT):
+        section = places.sections(prefix.removesuffix("."))
+        positions |= {f"{prefix}{name}": place for name, place in section}
     if signed is None:
         if count := len(thresholds(policy)):
             position = next(iter(dict(places.sections("params")).values()), places.top)
@@ -203,7 +205,7 @@ def _not_pulled(
     policy: Policy, places: Places, sources: Mapping[str, SourceState]
 ) -> Iterator[Problem]:
     """What nobody pulls leaves undecided whoever depends on it: a rule does nothing, an author's
-    protection holds everybody back, one of the product nobody."""
+    protection and a limit hold everybody back, one of the product nobody."""
     for rule in policy.rules:
         for when in rule.conditions:
             for leaf, fact in _unread(when, sources):
@@ -221,6 +223,13 @@ def _not_pulled(
             values = {"name": shield.id, "label": metric_label(places.language, leaf.name)}
             values |= {"table": table_label(places.language, fact)}
             yield places.found(position, "shield_not_pulled", **values)
+    if policy.limits.money is not None:
+        of = policy.limits.money.of
+        for leaf, fact in _unread(of, sources):
+            position = places.word(of, word_pattern(name_in(leaf)))
+            values = {"label": metric_label(places.language, leaf.name)}
+            values |= {"table": table_label(places.language, fact)}
+            yield places.found(position, "limit_not_pulled", **values)
     if idle:
         tables = dict.fromkeys(table_label(places.language, fact) for fact in idle.values())
         named = {"names": places.listed(idle), "tables": places.listed(tables)}

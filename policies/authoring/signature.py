@@ -25,6 +25,8 @@ SIGNOFF_FILE = "signoff.yaml"
 
 # How the numbers of a clock are called.
 CLOCK = "clocks."
+# How those of what a limit counts are called.
+LIMIT = "limits."
 
 _HEAD = "# Written by `highseas policy signoff`: who agreed to the policy, and to what.\n"
 _KEYS = ("signoff", "name", "on", "hash", "thresholds", "parts")
@@ -201,6 +203,9 @@ def _owned_conditions(policy: Policy) -> Iterator[tuple[str, Iterable[Node]]]:
         yield rule.id, [item.tree for item in conditions]
     for clock, node in clocks_of(policy).items():
         yield f"{CLOCK}{clock}", [node]
+    money = policy.limits.money
+    if money is not None and not _is_named(money.of.tree, policy):
+        yield f"{LIMIT}money", [money.of.tree]
 
 
 def _own_parameters(policy: Policy) -> frozenset[str]:

@@ -11,6 +11,7 @@ from policies.authoring.numbers import clocks_of, trees_of
 from policies.authoring.prose import Teller
 from policies.authoring.signature import (
     CLOCK,
+    LIMIT,
     Difference,
     Signature,
     Threshold,
@@ -37,7 +38,7 @@ from policies.language.tree import (
 )
 from policies.language.vocabulary import Type
 from policies.messages import has_message, message, table_label, value_text
-from policies.model import KINDS, RETIRED, Limit, OwnerLimit, Policy, Protection
+from policies.model import KINDS, RETIRED, Limit, Policy, Protection
 from policies.money import Money
 from policies.yaml_source import plain_scalar
 
@@ -197,21 +198,24 @@ def _thresholds(words: Words, policy: Policy, signed: Signature | None) -> Itera
         value = words.text(_figure(item.value, words.language))
         state = _threshold_state(words, item, policy, signed)
         name = words.text(_threshold_name(item.name, words.language))
-        yield _row([name, f"**{value}**", _used(words, item.clause), state])
+        yield _row([name, f"**{value}**", _used(words, item.clause, policy), state])
 
 
 def _threshold_name(name: str, language: str) -> str:
-    """As it is called in the policy; of a clock, the words of the language."""
-    clock, sign, place = name.removeprefix(CLOCK).partition(" ")
-    if name.startswith(CLOCK):
-        return f"{message(language, f'clock.{clock}')}{sign}{place}"
+    """As it is called in the policy; of a clock or a limit, the words of the language."""
+    for prefix, key in ((CLOCK, "clock"), (LIMIT, "signoff.limits.named")):
+        if name.startswith(prefix):
+            known, sign, place = name.removeprefix(prefix).partition(" ")
+            return f"{message(language, f'{key}.{known}')}{sign}{place}"
     return name
 
 
-def _used(words: Words, clause: Node | None) -> str:
-    """Where a number decides: in a comparison, or in a term of a score."""
+def _used(words: Words, clause: Node | None, policy: Policy) -> str:
+    """Where a number decides: in a comparison, in a term of a score, or in what a limit counts."""
     if clause is None:
         return words.say("thresholds.param")
+    if policy.limits.money is not None and clause == policy.limits.money.of.tree:
+        return words.teller.noun(clause)
     return words.teller.sentence(clause) if clause.type is Type.BOOLEAN else _term(words, clause)
 
 
@@ -328,8 +332,9 @@ def _limit_lines(words: Words, policy: Policy) -> Iterator[str]:
     total, owner = _limit(words, limits), limits.owner
     if total and not _is_unlimited(limits):
         yield words.say("limits.total", limit=total)
+    yield from _by_weight(words, policy)
     if owner is not None:
-        yield words.say(f"limits.owner.{owner.per}", limit=_limit(words, owner))
+        yield words.say(f"limits.owner.{owner.per}", limit=_limit(words, owner, "owner"))
     for rule_id, limit in limits.rules.items():
         title = words.text(policy.rule(rule_id).title)
         if _is_unlimited(limit):
@@ -340,13 +345,30 @@ def _limit_lines(words: Words, policy: Policy) -> Iterator[str]:
         yield words.say(f"limits.backlog.{limits.backlog.order}", wave=limits.backlog.wave)
 
 
-def _limit(words: Words, limit: Limit) -> str:
-    """At most how many; empty when nothing is said."""
+def _by_weight(words: Words, policy: Policy) -> Iterator[str]:
+    """The limits of bands, and of what is counted of the customers."""
+    for rule in policy.rules:
+        capped = policy.limits.tiers.get(rule.id, {})
+        for stage in rule.stages:
+            if stage.name in capped:
+                names = {"band": words.text(stage.name), "tier": words.text(rule.title)}
+                limit = _limit(words, capped[stage.name], "band")
+                yield words.say("limits.band", limit=limit, **names)
+    money = policy.limits.money
+    if money is not None:
+        tree = money.of.tree
+        most = words.teller.chosen(words.number(money.at_most))
+        if tree.type is Type.MONEY and policy.money is not None:
+            most = f"{most} {policy.money.base}"
+        yield words.say("limits.money", limit=most, value=words.teller.noun(tree))
+
+
+def _limit(words: Words, limit: Limit, of: str = "all") -> str:
+    """At most how many; empty when nothing is said. `of`: all, owner or band."""
     count, share = "", ""
     if limit.count is not None:
         count = words.counted("limits.count", limit.count)
     if limit.share is not None:
-        of = "owner" if isinstance(limit, OwnerLimit) else "all"
         share = words.say(f"limits.share.{of}", share=_percent(words, limit.share))
     return words.say("limits.both", count=count, share=share) if count and share else count + share
 

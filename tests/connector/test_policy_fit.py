@@ -18,7 +18,9 @@ from connector.policy_fit import (
     field_types,
     known_schema,
     load_client_policy,
+    money_tables,
     policy_needs,
+    readers_of,
     remembered_schema,
     uncovered_years,
 )
@@ -175,6 +177,30 @@ def test_a_tag_that_is_too_long_for_the_crm_is_refused(tmp_path: Path) -> None:
     check_policy_fits(asked, schema(tag_length=8), workspace(tmp_path))
     with pytest.raises(ConfigurationError, match="'elephant' has 8 characters, this CRM takes 7"):
         check_policy_fits(asked, schema(tag_length=7), workspace(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("of", "asks"),
+    [
+        ("field('Credit')", ({"Credit"}, set(), (), ())),
+        ("if(phone_valid, 1, 2)", (set(), {"phone_valid"}, (), ())),
+        ("activities_count(30, NOT mass)", (set(), {"mass"}, (), ())),
+        ("orders_amount(365)", (set(), set(), ("orders",), ())),
+        ("days_since(owned_since)", (set(), set(), (), ("limits.money",))),
+    ],
+)
+def test_what_a_limit_counts_is_asked_of_the_crm_too(of: str, asks: tuple[object, ...]) -> None:
+    text = "policy: 2\nname: p\nfields: {Credit: money}\n" + RULE.format(
+        when="industry = 'x'", mark="{tag: t}"
+    )
+    assert derived_columns(parse_policy(text)) == set()
+    limited = parse_policy(f'{text}limits: {{money: {{of: "{of}", at_most: 5}}}}\n')
+    assert asks == (
+        set(custom_fields(limited)),
+        derived_columns(limited) - {"automated"},
+        money_tables(limited),
+        readers_of(limited, "owned_since"),
+    )
 
 
 @pytest.mark.parametrize(

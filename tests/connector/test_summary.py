@@ -71,11 +71,68 @@ def test_who_is_asked_to_stop_is_named() -> None:
             "*: 1200 > 5",
             "quiet: über der Obergrenze, angehalten (1.200 > 5, alle Regeln zusammen)",
         ),
+        ("en", "u: 1: 6 > 5", "quiet: over the cap, stopped (u: 1: 6 > 5)"),
+        ("en", "value = A: 3 > 2", "quiet: over the cap, stopped (Customer value A: 3 > 2)"),
+        (
+            "en",
+            "*: value = A: 1 + 2000 ? > 5% * 40",
+            "quiet: over the cap, stopped (Customer value A: "
+            "1 (and 2,000 more whose class is not decided) > 5% * 40, all rules together)",
+        ),
+        (
+            "zh-CN",
+            "value = A: 0 + 2 ? > 1",
+            "quiet：超出上限，已暂停（Customer value A: 0（另有 2 个客户类别未判断） > 1）",
+        ),
+        (
+            "de",
+            "value = A: 0 + 2 ? > 1",
+            "quiet: über der Obergrenze, angehalten (Customer value A: "
+            "0 (dazu 2, deren Klasse nicht feststeht) > 1)",
+        ),
+        (
+            "en",
+            "*: money: 120000.5 > 100000 CNY",
+            "quiet: over the cap, stopped (amount 120,000.5 > 100,000 CNY, all rules together)",
+        ),
+        (
+            "zh-CN",
+            "money: 120000 + 3 ? > 100000",
+            "quiet：超出上限，已暂停（金额 120,000（另有 3 个客户金额不明） > 100,000）",
+        ),
+        (
+            "de",
+            "money: 20000.5 + 3 ? > 100000 EUR",
+            "quiet: über der Obergrenze, angehalten "
+            "(Betrag 20.000,5 (bei 3 weiteren unbekannt) > 100.000 EUR)",
+        ),
+        (
+            "en",
+            "money: ? + CNY + EUR > 1000",
+            "quiet: over the cap, stopped (amounts in ? + CNY + EUR cannot be added up, cap 1,000)",
+        ),
+        (
+            "zh-CN",
+            "money: CNY + EUR > 1000",
+            "quiet：超出上限，已暂停（CNY + EUR 的金额无法相加，上限 1,000）",
+        ),
+        (
+            "de",
+            "*: money: CNY + EUR > 1000",
+            "quiet: über der Obergrenze, angehalten (Beträge in CNY + EUR lassen sich nicht "
+            "addieren, Obergrenze 1.000, alle Regeln zusammen)",
+        ),
     ],
 )
 def test_a_cap_is_told_with_its_figures_and_whose_it_is(language: str, cap: str, line: str) -> None:
     header = PlanHeader(
-        "o", "2026-01-01T00:00:00+00:00", "", 10, (rule_count("quiet", tripped=cap),), "en"
+        "o",
+        "2026-01-01T00:00:00+00:00",
+        "",
+        10,
+        (rule_count("quiet", tripped=cap),),
+        "en",
+        titles={"value": "Customer value"},
     )
     created = datetime(2026, 1, 1, tzinfo=UTC)
     plan = Plan("p0001-aaaaaa", "a" * 64, created, header, 0, 0, 0, 0)

@@ -570,6 +570,7 @@ rules:
       - {name: A, when: orders_count() > 3}
       - {name: B, when: orders_count() > 5}
       - {name: C, when: else, mark: {tag: c}}
+limits: {money: {of: orders_amount(365), at_most: 1000}}
 """
 
 
@@ -657,3 +658,29 @@ rules:
         "write 1750, or 1.75 if that is meant",
         "write 9125, or 9.125 if that is meant",
     ]
+
+
+LIMITED = """
+rules:
+  - {task: t, when: phone_valid, mark: {tag: t}}
+limits:
+  money: {of: surveys_count() + 7 * orders_count(), at_most: 5}
+"""
+
+
+def test_a_limit_of_facts_that_nobody_pulls() -> None:
+    policy = parse_policy(HEAD + LIMITED.lstrip())
+    signed = sign(policy, "Wang", date(2026, 6, 1))
+    assert [_plain(item) for item in lint(policy, signed=signed, sources=ALL)] == [
+        "6:15: the limit by amount reads survey answers, and surveys are not pulled yet - "
+        "it now stops every rule that would change anybody: name their source in mapping.yaml, "
+        "or leave them out"
+    ]
+
+
+def test_a_number_of_a_limit_that_nobody_signed_is_named_where_the_limit_stands() -> None:
+    before = parse_policy(HEAD + LIMITED.lstrip().replace("7", "8"))
+    signed = sign(before, "Wang", date(2026, 6, 1))
+    found = [_plain(item) for item in lint(parse_policy(HEAD + LIMITED.lstrip()), signed=signed)]
+    assert len(found) == 1
+    assert found[0].startswith("6:3: ")

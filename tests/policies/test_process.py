@@ -73,7 +73,12 @@ rules:
     bands:
       - {name: A, when: orders_amount(365) > 1000, mark: {tag: A}}
       - {name: B, when: else}
-limits: {owner: {share: 5%, count: 5, per: week}, total: 3%, backlog: {wave: 50, order: oldest}}
+limits:
+  owner: {share: 5%, count: 5, per: week}
+  total: 3%
+  tiers: {value: {A: 2}}
+  money: {of: orders_amount(365), at_most: 100000}
+  backlog: {wave: 50, order: oldest}
 """
 
 
@@ -310,7 +315,7 @@ def test_whatever_changes_the_process_changes_the_hash(old: str, new: str, polic
         ("id: eager-ones", "id: has-ordered", "the name 'has-ordered' belongs to the product"),
         ("task: wake", "task: valid-quote", "the name 'valid-quote' belongs to the product"),
         ("total: 3%", "total: {}", "this limit limits nothing - write 3%"),
-        ("total: 3%", "total: 3%, share: 5%", "the limits of the whole stand here twice"),
+        ("total: 3%", "total: 3%\n  share: 5%", "the limits of the whole stand here twice"),
         ("total: 3%", "total: true", "expected keys and values, found 'true'"),
         ("total: 3%", "total: '3'", "expected a share such as 5%, found '3'"),
         ("total: 3%", "total: ٣%", "expected a share such as 5%"),

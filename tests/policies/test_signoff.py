@@ -620,3 +620,102 @@ def test_a_country_is_named_where_its_name_is_known(code: str, told: str) -> Non
     assert told in line
     page = render_signoff(replace(small, calendar=Calendar("XX-Y")), "en", signed=None)
     assert "public holidays of XX-Y;" in page
+
+
+WEIGHED = """
+policy: 2
+name: weighed
+params: {window: 365, far: 90}
+%s
+scores: {warm: {terms: [{of: open_deals, weight: 2}]}}
+rules:
+  - {task: call, when: phone_valid, mark: {tag: c}}
+  - tier: value
+    label: Customer value
+    bands:
+      - {name: A, when: warm > 5}
+      - {name: B, when: else}
+limits:
+  tiers: {value: {B: {share: 5%%, count: 1}, A: 2}}
+  money: {of: %s, at_most: 100000}
+"""
+SPENT = "orders_amount($window) * 0.3 + deals_amount($far)"
+
+
+@pytest.mark.parametrize(
+    ("language", "bands", "money", "named"),
+    [
+        (
+            "en",
+            (
+                'One run changes at most **2** customers of the class "A" (Customer value), all',
+                "at most **1** customer or **5** % of the customers (whichever is less) of the "
+                'class "B"',
+            ),
+            "The customers that one run changes add up to at most **100,000** CNY ((amount of",
+            "limit by amount #1",
+        ),
+        (
+            "zh-CN",
+            (
+                "- “Customer value”的“A”类，每次最多变更 **2** 个客户，各规则合并计算；",
+                "- “Customer value”的“B”类，每次最多变更 **1** 个客户，"
+                "且不超过该类别客户的 **5**%，",
+            ),
+            "合计不超过 **100,000** CNY，各规则合并计算；",
+            "金额上限 #1",
+        ),
+        (
+            "de",
+            (
+                "Ein Lauf ändert höchstens **2** Kunden der Klasse „A“ (Customer value), alle",
+                "höchstens **1** Kunde oder **5** % der Kunden (je nachdem, was weniger ist) der "
+                "Klasse „B“",
+            ),
+            "kommen zusammen auf höchstens **100.000** CNY ((Auftragswert in **365** Tagen",
+            "Obergrenze nach Betrag #1",
+        ),
+    ],
+)
+def test_limits_by_tier_and_by_money_are_told(
+    language: str, bands: tuple[str, str], money: str, named: str
+) -> None:
+    weighed = parse_policy(WEIGHED % ("money: {base: CNY}", SPENT), "policy.yaml")
+    page = render_signoff(weighed, language, signed=None)
+    assert page.index(bands[0]) < page.index(bands[1]) < page.index(money)
+    assert f"| {named} | **{'0,3' if language == 'de' else '0.3'}** | " in page
+
+
+@pytest.mark.parametrize(
+    ("more", "of", "told"),
+    [
+        ("", SPENT, "add up to at most **100,000** ((amount of orders in **365** days"),
+        (
+            "money: {base: CNY}",
+            "orders_count(30) * 2",
+            "at most **100,000** (orders in **30** days",
+        ),
+        ("", "warm", "at most **100,000** (the score"),
+    ],
+)
+def test_what_a_limit_counts_is_told_as_it_is(more: str, of: str, told: str) -> None:
+    page = render_signoff(parse_policy(WEIGHED % (more, of), "policy.yaml"), "en", signed=None)
+    assert told in page
+    assert "points for each" not in page.partition("## Thresholds")[2].partition("| warm")[0]
+
+
+def test_what_a_limit_counts_is_agreed_to() -> None:
+    weighed = parse_policy(WEIGHED % ("", SPENT), "policy.yaml")
+    values = {item.name: item.value for item in thresholds(weighed)}
+    assert (values["window"], values["far"], values["limits.money #1"]) == ("365", "90", "0.3")
+    score = parse_policy(WEIGHED % ("", "warm"), "policy.yaml")
+    assert not any(item.name.startswith("limits.") for item in thresholds(score))
+    signed = sign(weighed, "Li", date(2026, 11, 22))
+    other = parse_policy(WEIGHED % ("", SPENT.replace("0.3", "0.5")), "policy.yaml")
+    assert [difference_text(item, "de") for item in differences(other, signed)] == [
+        "der Schwellenwert „Obergrenze nach Betrag #1“ wurde als 0,3 unterschrieben "
+        "und ist jetzt 0,5",
+        "Obergrenzen: wurde geändert",
+    ]
+    lower = parse_policy((WEIGHED % ("", SPENT)).replace("A: 2", "A: 3"), "policy.yaml")
+    assert [item.name for item in differences(lower, signed)] == ["limits"]
