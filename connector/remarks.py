@@ -24,7 +24,7 @@ from policies.authoring.signature import (
 )
 from policies.authoring.signoff import difference_text
 from policies.messages import has_message, message
-from policies.model import Policy
+from policies.model import NEW_OWNER, Policy
 from policies.moment import AsOf
 from policies.process import Process
 
@@ -59,16 +59,20 @@ def owner_remarks(
     policy: Policy, mapping: CompiledMapping, warehouse: Warehouse, language: str
 ) -> list[str]:
     """Where nothing tells since when an owner has a customer, how many cannot be judged by it."""
-    names = readers_of(policy, _SINCE)
-    if not names or all(_SINCE in source.columns for source in mapping.file.customers):
+    readers = readers_of(policy, _SINCE)
+    if not readers or all(_SINCE in source.columns for source in mapping.file.customers):
         return []
-    values: dict[str, object] = {"names": message(language, "list.separator").join(names)}
+    default = [item for item in policy.protections if item.is_default]
+    names = [name for name in readers if not (default and name == NEW_OWNER)]
+    told = {"owned_since": message(language, "list.separator").join(names)} if names else {}
+    if default:
+        told["new_owner"] = message(language, default[0].label_key)
     if not warehouse.exists():
-        return [message(language, "policy.owned_since_first", **values)]
+        return [message(language, f"policy.{key}_first", names=told[key]) for key in told]
     with warehouse.reading() as connection:
-        found = connection.execute(_UNTOLD).fetchone()
-    count = found[0] if found else 0
-    return [message(language, "policy.owned_since", count=count, **values)] if count else []
+        count = connection.execute(_UNTOLD).fetchall()[0][0]
+    lines = [message(language, f"policy.{key}", names=told[key], count=count) for key in told]
+    return lines if count else []
 
 
 def plan_remarks(

@@ -22,6 +22,8 @@ from policies.process import Backlog, FieldMark, Pool, Process
 from policies.yaml_source import Document
 
 RETIRED = "retired"
+# The protection that the product brings along and a policy may replace or leave out.
+NEW_OWNER = "new-owner"
 Kind = Literal["pool", "task", "void", "cleanout", "defect", "tier"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 # What the kinds that end a relation do in the end. They leave a mark, so that it can be seen and
@@ -43,6 +45,11 @@ class Protection:
     label: str = ""
     certain: bool = False
     built_in: bool = False
+
+    @property
+    def is_default(self) -> bool:
+        """Does it come with the product, for a policy to replace or to leave out?"""
+        return self.built_in and self.id == NEW_OWNER
 
     @property
     def label_key(self) -> str:

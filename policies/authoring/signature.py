@@ -23,10 +23,8 @@ from policies.yaml_source import Document, read_yaml
 SIGNOFF_VERSION = 1
 SIGNOFF_FILE = "signoff.yaml"
 
-# How the numbers of a clock are called.
-CLOCK = "clocks."
-# How those of what a limit counts are called.
-LIMIT = "limits."
+# How the numbers of a clock, of a default protection and of what a limit counts are called.
+CLOCK, DEFAULT, LIMIT = "clocks.", "defaults.", "limits."
 
 _HEAD = "# Written by `highseas policy signoff`: who agreed to the policy, and to what.\n"
 _KEYS = ("signoff", "name", "on", "hash", "thresholds", "parts")
@@ -192,8 +190,8 @@ def _owned_conditions(policy: Policy) -> Iterator[tuple[str, Iterable[Node]]]:
     for name, tree in policy.scores.items():
         yield name, score_terms(tree)
     for item in policy.protections:
-        if not item.built_in:
-            yield item.id, [item.when.tree]
+        if not item.built_in or item.is_default:
+            yield f"{DEFAULT if item.is_default else ''}{item.id}", [item.when.tree]
     for pool in policy.pools:
         yield pool.name, [pool.when.tree] if pool.when else []
     for rule in policy.rules:

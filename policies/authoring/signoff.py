@@ -11,6 +11,7 @@ from policies.authoring.numbers import clocks_of, trees_of
 from policies.authoring.prose import Teller
 from policies.authoring.signature import (
     CLOCK,
+    DEFAULT,
     LIMIT,
     Difference,
     Signature,
@@ -116,15 +117,17 @@ def _purpose(words: Words, policy: Policy) -> Iterator[str]:
 
 def _protected(words: Words, policy: Policy) -> Iterator[str]:
     own = [item for item in policy.protections if not item.built_in]
-    built_in = [item for item in policy.protections if item.built_in]
+    built_in = [item for item in policy.protections if item.built_in and not item.is_default]
+    default = [item for item in policy.protections if item.is_default]
     yield words.say("protected.intro")
     yield ""
     yield words.say("protected.own" if own else "protected.none")
     yield ""
     yield from (f"- {_protection(words, item)}" for item in own)
-    if built_in:
-        yield from ("", words.say("protected.built_in"), "")
-        yield from (f"- {_protection(words, item)}" for item in built_in)
+    for key, items in (("default", default), ("built_in", built_in)):
+        if items:
+            yield from ("", words.say(f"protected.{key}"), "")
+            yield from (f"- {_protection(words, item)}" for item in items)
 
 
 def _protection(words: Words, item: Protection) -> str:
@@ -132,7 +135,7 @@ def _protection(words: Words, item: Protection) -> str:
     title = protection_title(words, item)
     condition = words.teller.sentence(item.when.tree)
     named = words.say("protected.named", title=title, condition=condition)
-    if item.built_in or title == condition:
+    if (item.built_in and not item.is_default) or title == condition:
         named = words.say("protected.title", title=title)
     return words.say(
         "protected.certain" if item.certain else "protected.item",
@@ -202,11 +205,11 @@ def _thresholds(words: Words, policy: Policy, signed: Signature | None) -> Itera
 
 
 def _threshold_name(name: str, language: str) -> str:
-    """As it is called in the policy; of a clock or a limit, the words of the language."""
-    for prefix, key in ((CLOCK, "clock"), (LIMIT, "signoff.limits.named")):
+    """As it is called in the policy; of a clock, a default or a limit, the words of the language."""
+    for prefix, key in ((CLOCK, "clock"), (DEFAULT, "guard"), (LIMIT, "signoff.limits.named")):
         if name.startswith(prefix):
-            known, sign, place = name.removeprefix(prefix).partition(" ")
-            return f"{message(language, f'{key}.{known}')}{sign}{place}"
+            own, sign, place = name.removeprefix(prefix).replace("-", "_").partition(" ")
+            return f"{message(language, f'{key}.{own}')}{sign}{place}"
     return name
 
 

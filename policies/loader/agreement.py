@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from policies.condition import Expression
 from policies.language.tree import Attribute, CustomField, HasTag, Leaf, leaves
 from policies.loader.draft import Draft
-from policies.loader.guards import GUARD_IDS
+from policies.loader.guards import DEFAULT_IDS, GUARD_IDS
 from policies.loader.ledger import Ledger, Place
 from policies.loader.rule_schema import kind_of
 from policies.model import EXITS, Protection, Rule, Stage
@@ -22,7 +22,7 @@ def check_names(draft: Draft, ledger: Ledger) -> None:
         if name in draft.protect:
             message = f"the name '{name}' is taken ({draft.protect[name].place.text})"
             ledger.add(there, message, "choose another")
-        if name in GUARD_IDS:
+        if name in {*GUARD_IDS, *DEFAULT_IDS}:
             ledger.add(there, f"the name '{name}' belongs to the product", "choose another")
     for name, protection in draft.protect.items():
         if name in GUARD_IDS:

@@ -9,6 +9,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from policies.loader.guards import DEFAULT_IDS
 from policies.loader.ledger import Ledger, Place, Placed
 from policies.loader.rule_schema import (
     AnyRule,
@@ -32,7 +33,7 @@ from policies.loader.schema import (
     ScoreShape,
 )
 from policies.model import KINDS
-from policies.suggestion import nearest
+from policies.suggestion import closest, nearest
 
 T = TypeVar("T")
 Named = dict[str, Placed[T]]
@@ -41,8 +42,9 @@ Band = tuple[str, str]  # of a tier rule
 
 @dataclass
 class Draft:
-    """The parts by name, in order. `gone`: what is to be left out of the policy below. `partial`:
-    what it extends could not be read, so that there are more parts than these."""
+    """The parts by name, in order. `gone`: what is to be left out of the policy below; `left_out`:
+    the default protections that no file wants. `partial`: what it extends could not be read, so
+    that there are more parts than these."""
 
     top: Place
     name: str | None = None
@@ -63,6 +65,7 @@ class Draft:
     money: Named[str | list[RateShape]] = field(default_factory=dict)
     group: Placed[list[str]] | None = None
     gone: dict[str, dict[str, Place]] = field(default_factory=dict)
+    left_out: frozenset[str] = frozenset()
     partial: bool = False
 
 
@@ -126,7 +129,9 @@ def _add_protections(
 ) -> None:
     for number, item in enumerate(items):
         place = draft.top.at("protect", number)
-        if isinstance(item, OffProtectShape):
+        if isinstance(item, OffProtectShape) and item.id in DEFAULT_IDS:
+            draft.left_out |= {item.id}
+        elif isinstance(item, OffProtectShape):
             draft.gone.setdefault("protection", {})[item.id] = place.at("id")
         elif _is_free(draft.protect, item.id, place.at("id"), ledger):
             draft.protect[item.id] = Placed(item, place)
@@ -157,10 +162,11 @@ def laid_upon(below: Draft, own: Draft, ledger: Ledger) -> Draft:
     """One policy of two. Pools of the file on top come first, as the first that holds counts."""
     _check_gone(below, own.gone, ledger)
     pools = _without(below.pools, own.gone.get("pool", {}))
-    protect = _without(below.protect, own.gone.get("protection", {}))
+    protect = _without(below.protect, own.left_out.union(own.gone.get("protection", {})))
     rules = _without(below.rules, own.gone.get("rule", {}))
     merged = Draft(own.top, own.name or below.name, own.language or below.language)
     merged.partial = below.partial
+    merged.left_out = below.left_out | own.left_out
     merged.params = {**below.params, **own.params}
     merged.define = {**below.define, **own.define}
     merged.scores = {**below.scores, **own.scores}
@@ -221,7 +227,8 @@ def _check_gone(below: Draft, gone: Mapping[str, Mapping[str, Place]], ledger: L
         for name, place in names.items():
             if name not in known[what] and not below.partial:
                 message = f"the extended policy has no {what} '{name}' to leave out"
-                ledger.add(place, message, nearest(name, known[what]), key=what == "pool")
+                names_known = [*known[what], *(DEFAULT_IDS if what == "protection" else ())]
+                ledger.add(place, message, nearest(name, names_known), key=what == "pool")
     for name, place in gone.get("rule", {}).items():
         kind = kind_of(below.rules[name].value) if name in below.rules else place.path[-1]
         if kind != place.path[-1]:
@@ -230,7 +237,9 @@ def _check_gone(below: Draft, gone: Mapping[str, Mapping[str, Place]], ledger: L
 
 
 def check_nothing_gone(draft: Draft, ledger: Ledger) -> None:
-    """Only what an extended policy has can be left out."""
+    """Only what an extended policy has can be left out, and the default protections."""
     for names in draft.gone.values() if not draft.partial else ():
-        for place in names.values():
-            ledger.add(place, "nothing can be left out here", "off: is for what extends: brings")
+        for name, place in names.items():
+            meant = closest(name, DEFAULT_IDS)
+            hint = f"did you mean '{meant}'?" if meant else "off: is for what extends: brings"
+            ledger.add(place, "nothing can be left out here", hint)

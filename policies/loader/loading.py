@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from policies.loader.rule_schema import TierRuleShape
 from policies.loader.schema import VERSION
 from policies.loader.settings import read_settings
 from policies.loader.spoken import written
-from policies.model import KINDS, Policy
+from policies.model import KINDS, Policy, Protection, Rule
 from policies.process import ProcessDate
 from policies.suggestion import closest, nearest
 from policies.yaml_source import Document, PathKey, plain_scalar
@@ -106,7 +106,7 @@ class _Loader:
             name=draft.name or "",
             language=draft.language,
             params=params,
-            protections=(*protections, *guards_for(rule.kind for rule in rules)),
+            protections=(*protections, *self._guards(rules)),
             rules=rules,
             limits=read_limits(draft, scope, ledger),
             pools=pools,
@@ -120,6 +120,10 @@ class _Loader:
             warnings=tuple(sorted(ledger.warnings)),
             documents={item.document.name: item.document for item in reversed(self._layers)},
         )
+
+    def _guards(self, rules: Iterable[Rule]) -> tuple[Protection, ...]:
+        own = self._draft.left_out.union(self._draft.protect)
+        return guards_for((rule.kind for rule in rules), own)
 
     def _check_whole(self) -> None:
         """What one of the files has to say, unless it was refused."""

@@ -74,7 +74,7 @@ class ProtectShape(Shape):
 
 
 class OffProtectShape(Shape):
-    """A protection of the extended policy that does not hold here."""
+    """A protection of the extended policy that does not hold here, or the default `new-owner`."""
 
     id: Identifier
     off: Literal[True]

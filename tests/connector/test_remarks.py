@@ -216,16 +216,30 @@ def test_where_nothing_tells_since_when_an_owner_has_a_customer_it_is_said(
     world, policy = make_world(tmp_path), parse_policy(SINCE)
     mapping = mapped(world)
     names = message(language, "list.separator").join(["back", "fresh"])
-    first = message(language, "policy.owned_since_first", names=names)
-    assert owner_remarks(policy, mapping, world.warehouse, language) == [first]
+    default = message(language, "guard.new_owner")
+    assert owner_remarks(policy, mapping, world.warehouse, language) == [
+        message(language, "policy.owned_since_first", names=names),
+        message(language, "policy.new_owner_first", names=default),
+    ]
     world.crm.rows["Accounts"][0]["Owner"] = None
     world.pull()
-    said_now = message(language, "policy.owned_since", names=names, count=4)
-    assert owner_remarks(policy, mapping, world.warehouse, language) == [said_now]
+    assert owner_remarks(policy, mapping, world.warehouse, language) == [
+        message(language, "policy.owned_since", names=names, count=4),
+        message(language, "policy.new_owner", names=default, count=4),
+    ]
     world.later(days=1)
     world.crm.changed["Accounts"] = [account(number, Owner={"id": "8"}) for number in range(1, 6)]
     world.pull()
     assert owner_remarks(policy, mapping, world.warehouse, language) == []
+
+
+def test_a_pool_rule_alone_tells_of_those_whose_owner_may_be_new(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    pool = "policy: 2\nname: p\nrules: [{pool: back, when: open_deals = 0, mark: {tag: b}}]\n"
+    (told,) = owner_remarks(parse_policy(pool), mapped(world), world.warehouse, "en")
+    assert "just taken over" in told
+    without = parse_policy(f"{pool}protect: [{{id: new-owner, off: true}}]\n")
+    assert owner_remarks(without, mapped(world), world.warehouse, "en") == []
 
 
 def test_who_asks_for_no_owner_or_has_a_date_for_it_is_told_nothing(tmp_path: Path) -> None:

@@ -220,7 +220,8 @@ def test_an_unsigned_number_of_a_pool_is_found_there() -> None:
     )
     signed = replace(sign(policy, "Wang", date(2026, 6, 1)), hash="x", thresholds={})
     assert [_plain(item).partition(" (")[0] for item in lint(policy, signed=signed)] == [
-        "4:3: the number 'big #1'"
+        "1:1: the number 'defaults.new-owner #1'",
+        "4:3: the number 'big #1'",
     ]
 
 

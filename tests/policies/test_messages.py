@@ -13,7 +13,7 @@ from policies.evaluation.evidence import EvidenceItem
 from policies.language.metrics import CLOCKS, FORMULAS, FUNCTIONS, METRICS
 from policies.language.vocabulary import ATTRIBUTES, EVENTS, TABLES
 from policies.languages import LANGUAGES
-from policies.loader.guards import GUARD_IDS
+from policies.loader.guards import DEFAULT_IDS, GUARD_IDS
 from policies.messages import (
     catalogue,
     condition_words,
@@ -49,7 +49,7 @@ def wanted_labels() -> set[str]:
     keys |= {f"docs.function.{name}" for name in FUNCTIONS}
     keys |= {f"kind.{name}" for name in (*KINDS, RETIRED, "undo")}
     keys |= {f"note.title_{kind}" for kind in KINDS}
-    keys |= {f"guard.{name.replace('-', '_')}" for name in GUARD_IDS}
+    keys |= {f"guard.{name.replace('-', '_')}" for name in (*GUARD_IDS, *DEFAULT_IDS)}
     keys |= {"axis.conduct", "axis.service"}
     for table in (TABLES["customers"], *EVENTS.values()):
         for column in table.usable.values():

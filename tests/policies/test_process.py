@@ -10,7 +10,7 @@ from policies.duration import Duration
 from policies.errors import FileProblems
 from policies.language.tree import AllOf, Case, Compare, leaves, walk
 from policies.language.vocabulary import Type
-from policies.loader.guards import GUARD_IDS
+from policies.loader.guards import DEFAULT_IDS, GUARD_IDS
 from policies.model import Policy
 from policies.policy import parse_policy
 from policies.process import Act, Extend, FieldMark, Pool, ProcessDate, Tell, Unclaimed
@@ -180,7 +180,7 @@ def test_the_types_of_the_crm_are_used_and_the_policy_knows_better() -> None:
 
 def test_the_product_protects_by_itself(policy: Policy) -> None:
     guards = [item for item in policy.protections if item.built_in]
-    assert tuple(item.id for item in guards) == GUARD_IDS
+    assert tuple(item.id for item in guards) == (*GUARD_IDS, *DEFAULT_IDS)
     assert all(item.certain for item in guards)
     assert guards[0].label_key == "guard.has_ordered"
     assert policy.protections[0].label_key == ""
