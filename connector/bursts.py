@@ -9,6 +9,8 @@ from collections.abc import Collection
 
 import duckdb
 
+from policies.evaluation.sql_text import day_in_zone
+
 # Nobody records a score of customers in one second by hand: that is an import or a bulk edit.
 MASS_CUSTOMERS = 20
 # Ten customers in ten minutes is a minute each, typing included: rather caught up on than done.
@@ -24,12 +26,17 @@ _KNOWN = "owner_id IS NOT NULL AND recorded_at IS NOT NULL"
 
 
 def mark(
-    connection: duckdb.DuckDBPyConnection, *, bursts: bool, changed: tuple[str, str] | None = None
+    connection: duckdb.DuckDBPyConnection,
+    zone: str,
+    *,
+    bursts: bool,
+    changed: tuple[str, str] | None = None,
 ) -> None:
     """Set the flags of all activities, or of those that `changed` and all that stand around them:
     a condition for those that came, and a table of those that went.
 
-    A mass edit is no burst, so that its flag is always set.
+    A mass edit is no burst, so that its flag is always set. A burst ends with the day in `zone`:
+    what is decided as of a midnight hangs on nothing that was recorded later.
     """
     if changed is not None:
         _around(connection, *changed)
@@ -37,7 +44,7 @@ def mark(
         connection, f" AND (owner_id, {_SECOND}) IN (FROM touched_seconds)" if changed else ""
     )
     if bursts:
-        _mark_bursts(connection, near=changed is not None)
+        _mark_bursts(connection, zone, near=changed is not None)
     if changed is not None:
         connection.execute("DROP TABLE touched_seconds")
         connection.execute("DROP TABLE touched_slots")
@@ -84,13 +91,14 @@ def _mark_mass(connection: duckdb.DuckDBPyConnection, area: str) -> None:
     connection.execute("DROP TABLE crowded")
 
 
-def _mark_bursts(connection: duckdb.DuckDBPyConnection, *, near: bool) -> None:
+def _mark_bursts(connection: duckdb.DuckDBPyConnection, zone: str, *, near: bool) -> None:
     """Rows by hand in any stretch of BURST_SECONDS with enough customers of their owner."""
     rows = f"{_KNOWN} AND automated IS NOT true AND mass IS NOT true"
     rows += f" AND {_near(2)}" if near else ""
     # a stretch lies whole within two slots of the one or of the other pairing
     maybe = _crowded([f"{_SLOT} // 2", f"({_SLOT} + 1) // 2"], BURST_CUSTOMERS, rows)
-    window = "PARTITION BY owner_id ORDER BY recorded_at RANGE BETWEEN"
+    day = day_in_zone("recorded_at", zone)
+    window = f"PARTITION BY owner_id, {day} ORDER BY recorded_at RANGE BETWEEN"
     stretch = f"INTERVAL {BURST_SECONDS} SECONDS"
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE bursting AS SELECT place FROM (SELECT place, "

@@ -50,7 +50,7 @@ class Derived:
         scope = "true" if self.missing & _FLAGS else build.scopes.get("activities")
         if flags and scope:
             changed = None if scope == "true" else (scope, leaving("activities"))
-            mark(self._connection, bursts=BURST in flags, changed=changed)
+            mark(self._connection, self._mapping.zone, bursts=BURST in flags, changed=changed)
 
     def _not_shown(self, column: str) -> frozenset[str]:
         """Customer objects of which nobody can say whether a field is empty."""

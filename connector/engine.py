@@ -8,6 +8,7 @@ from policies.evaluation.compile_sql import CompiledEvaluation, compile_evaluati
 from policies.evaluation.sql_expression import Thresholds
 from policies.model import Policy
 from policies.moment import AsOf, SourceState
+from policies.shadows import Shadow
 
 
 def source_states(connection: duckdb.DuckDBPyConnection) -> dict[str, SourceState]:
@@ -22,11 +23,15 @@ def source_states(connection: duckdb.DuckDBPyConnection) -> dict[str, SourceStat
 
 
 def evaluate(
-    connection: duckdb.DuckDBPyConnection, policy: Policy, as_of: AsOf, standing: str | None = None
+    connection: duckdb.DuckDBPyConnection,
+    policy: Policy,
+    as_of: AsOf,
+    standing: str | None = None,
+    shadows: tuple[Shadow, ...] = (),
 ) -> tuple[CompiledEvaluation, Thresholds]:
     """Fill the temporary table `inputs` for every customer, and `findings`: for every customer too,
     or with `standing` for those of that table and those of whom a rule has something to say."""
-    compiled = compile_evaluation(policy, as_of, source_states(connection))
+    compiled = compile_evaluation(policy, as_of, source_states(connection), shadows)
     thresholds = fill_inputs(connection, compiled)
     connection.execute(compiled.findings_sql(thresholds, standing))
     return compiled, thresholds

@@ -18,6 +18,7 @@ from connector.journal import Journal
 from connector.journal_model import Episode
 from connector.plan_model import Plan
 from connector.policy_fit import load_client_policy, refuse_lacking
+from connector.shadows import shadows_of
 from connector.standing import load_standing
 from connector.verdict import Judged, Verdict
 from connector.warehouse import Warehouse
@@ -108,7 +109,10 @@ def explain_customer(
     written = policy if workspace.status_field else policy.without_status()
     with warehouse.reading(as_of.known_by) as connection:
         key, name = _find(connection, wanted)
-        compiled = compile_evaluation(policy, as_of, source_states(connection))
+        with _journal(workspace) as journal:
+            stays = _standing(connection, journal, key)
+        shadows = shadows_of(connection, policy, as_of)
+        compiled = compile_evaluation(policy, as_of, source_states(connection), shadows)
         members, facts = _facts(connection, key, as_of, policy.group)
         evaluation = PythonEvaluation(policy, as_of, source_states(connection))
         inputs = evaluation.inputs(facts)
@@ -117,10 +121,10 @@ def explain_customer(
         thresholds = _fill_inputs(connection, compiled, key, members)
         explanation = evaluation.explain(inputs, thresholds)
         grounds = gather_grounds(evaluation, inputs, thresholds)
-        with _journal(workspace) as journal:
-            stays = _standing(connection, journal, key)
         connection.execute(compiled.findings_sql(thresholds, "open_episodes"))
-        judged = Judged(connection, written, as_of, explanation, stays, workspace.not_logged)
+        judged = Judged(
+            connection, written, as_of, explanation, stays, workspace.not_logged, shadows
+        )
         verdicts = tuple(judged.verdicts())
     return CustomerExplanation(key, name, as_of, written, explanation, grounds, verdicts, today)
 

@@ -75,6 +75,8 @@ class _Text:
 
     def _outcome(self, verdict: Verdict) -> str:
         shown = self._told(verdict)
+        if verdict.burst:
+            shown = message(self.language, "verdict.burst", outcome=shown)
         if verdict.paused and verdict.outcome is Outcome.CHANGE:
             reason = pause_reason(verdict.paused, self.language)
             return message(self.language, "verdict.paused", outcome=shown, reason=reason)
@@ -104,7 +106,7 @@ class _Text:
         )
 
     def _blocked(self, verdict: Verdict) -> str:
-        if verdict.outcome is Outcome.FOREIGN:  # tags, not protections
+        if verdict.outcome in {Outcome.FOREIGN, Outcome.WAITING}:  # tags, not protections
             return message(self.language, "list.separator").join(verdict.blocked_by)
         return self._titles.protections(verdict.blocked_by)
 

@@ -23,6 +23,7 @@ from connector.plan_rows import (
     show_customers,
 )
 from connector.ranks import told_thresholds
+from connector.shadows import shadows_of, with_bursts
 from connector.standing import load_recent, load_standing
 from connector.titles import titles_of
 from connector.warehouse import Warehouse
@@ -45,19 +46,23 @@ def build_plan(
     """
     with warehouse.reading(context.as_of.known_by) as connection:
         load_standing(connection, journal)
-        compiled, thresholds = evaluate(connection, context.policy, context.as_of, "open_episodes")
+        shadows = shadows_of(connection, context.policy, context.as_of)
+        compiled, thresholds = evaluate(
+            connection, context.policy, context.as_of, "open_episodes", shadows
+        )
         show_customers(connection)
         load_recent(connection, journal, _period_start(context))
         written = context.written_policy.with_retired(_retired(connection, context.policy))
         weighing = amounts_statements(compiled.plan, thresholds)
-        for statement in (*action_statements(written), *weighing):
+        for statement in (*action_statements(written, shadows), *weighing):
             connection.execute(statement)
+        counts = count_rules(connection, written, context.as_of.day, context.not_logged)
         header = PlanHeader(
             organisation=context.organisation,
             as_of=context.as_of.moment.astimezone(UTC).isoformat(),
             policy_hash=context.policy.hash,
             customers=count_customers(connection),
-            rules=count_rules(connection, written, context.as_of.day, context.not_logged),
+            rules=with_bursts(connection, counts, shadows),
             language=context.language,
             overrides=tuple(f"{name}={value}" for name, value in overrides.items()),
             titles=titles_of(context.policy),

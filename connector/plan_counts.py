@@ -77,6 +77,7 @@ def _rule_by_rule(
             undecided=counts.get((number, "undecided"), 0),
             overruled=counts.get((number, "overruled"), 0),
             foreign=counts.get((number, "foreign"), 0),
+            waiting=counts.get((number, "waiting"), 0),
             tripped=tripped_cap(policy.limits, rule.id, rule.kind, moving[number], customers)
             or tripped_by_weight(connection, policy, weighed, customers)
             or tripped_owner_cap(policy.limits, rule.kind, owners.get(number, ())),

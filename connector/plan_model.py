@@ -43,6 +43,7 @@ class RowStatus(StrEnum):
     `change`: to be applied. `protected`: the rule holds, a protection stands in the way.
     `undecided`: inputs are missing. `overruled`: somebody took back what we wrote.
     `foreign`: a managed tag that somebody else set stands in the way.
+    `waiting`: it would leave by a contact that was entered late; a person confirms that first.
     `irreversible`: only in undo plans: a write that cannot be taken back.
     """
 
@@ -51,6 +52,7 @@ class RowStatus(StrEnum):
     UNDECIDED = "undecided"
     OVERRULED = "overruled"
     FOREIGN = "foreign"
+    WAITING = "waiting"
     IRREVERSIBLE = "irreversible"
 
 
@@ -60,7 +62,8 @@ class PlanRow(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     `customer` is the key `Object:id`. `stage_before` and `stage_after` are stage names, None for
     out. `episode` is the number of the stay that this row opens, changes or closes. `version` and
     `owner` are the record's as planned; None means not checked (undo). `evidence_key` names the
-    deciding facts: equal keys, equal note. `blocked_by` is a protection's id, a tag's name, or
+    deciding facts: equal keys, equal note. `blocked_by` is a protection's id, a tag's name (of a
+    waiting row: the one to be taken away), or
     why a write cannot be undone (`unsupported`, or `run:ID` of our later run that wrote the value);
     `missing` the inputs that an undecided row lacks. `hands_on` is the rule that
     sets the customer's status when it leaves this one.
@@ -90,7 +93,7 @@ class PlanRow(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 class RuleCount(msgspec.Struct, frozen=True):
     """How one rule came out over all customers; `tripped` is the cap that is exceeded, as
     `connector.guard` phrases it, or empty; `paused` says why nobody is acted upon on this day, or
-    is empty.
+    is empty. `burst`: customers who are out of it only because of contacts entered in bursts.
 
     The rows of a rule that tripped or is paused stay in the plan and are not applied.
     """
@@ -106,6 +109,8 @@ class RuleCount(msgspec.Struct, frozen=True):
     foreign: int
     tripped: str = ""
     paused: str = ""
+    waiting: int = 0
+    burst: int = 0
 
 
 class Threshold(msgspec.Struct, frozen=True):

@@ -27,7 +27,7 @@ LISTED = 10_000
 GATHERED = 100_000
 _FETCH = 500
 # The order of a rule's rows.
-STATUSES = ("change", "protected", "overruled", "foreign", "undecided")
+STATUSES = ("change", "waiting", "protected", "overruled", "foreign", "undecided")
 _STATUS = {status.value: status for status in RowStatus}
 
 
@@ -53,7 +53,7 @@ class PlanContext:
 class _Action(NamedTuple):
     """One fetched row: the action, what the CRM shows, and what we hold there.
 
-    From `version` on only a change has all of it; tags are those of foreign ones too.
+    From `version` on only a change has all of it; tags are those of foreign and waiting ones too.
     """
 
     key: str
@@ -104,10 +104,10 @@ SELECT a.rule, a.entering, CAST(CASE a.status {order} END AS TINYINT) AS place,
   a.key, a.status, a.stage, a.blocked, a.heir, c.name,
   CASE WHEN {changes} THEN c.version END AS version,
   CASE WHEN {changes} THEN c.owner_id END AS owner_id,
-  CASE WHEN {changes} OR a.status = 'foreign' THEN c.tags END AS tags,
+  CASE WHEN {tagged} THEN c.tags END AS tags,
   CASE WHEN {changes} THEN c.status END AS shown_status,
   e.number, e.stage AS stage_before, e.evidence_key AS evidence_key_before, d.closed,
-  CASE WHEN {changes} OR a.status = 'foreign' THEN coalesce(h.tags, []) END AS held_tags,
+  CASE WHEN {tagged} THEN coalesce(h.tags, []) END AS held_tags,
   CASE WHEN {changes} THEN h.has_status END AS has_status,
   CASE WHEN {changes} THEN h.status END AS held_status,
   CASE WHEN {changes} THEN h.status_original END AS status_original,
@@ -122,6 +122,7 @@ LEFT JOIN open_episodes e ON e.customer = a.key AND e.rule = r.id
 LEFT JOIN closed_episodes d ON d.customer = a.key AND d.rule = r.id
 LEFT JOIN held h ON h.customer = a.key AND h.rule = r.id"""
 _CHANGES = "a.status = 'change'"
+_TAGGED = "a.status IN ('change', 'foreign', 'waiting')"
 _ACTION_WIDTH = len(_Action._fields)
 
 _ORDER = " ".join(f"WHEN {literal(status)} THEN {place}" for place, status in enumerate(STATUSES))
@@ -179,7 +180,11 @@ def gather_actions(
     connection.execute("DROP TABLE IF EXISTS temp.listed")  # not two of them at a time
     connection.execute(
         _LISTED.format(
-            order=_ORDER, changes=_CHANGES, facts=facts, actions=" UNION ALL ".join(listed)
+            order=_ORDER,
+            changes=_CHANGES,
+            tagged=_TAGGED,
+            facts=facts,
+            actions=" UNION ALL ".join(listed),
         )
     )
 
@@ -320,6 +325,9 @@ class RuleRows:
         if status is RowStatus.FOREIGN:
             foreign = self._managed & set(action.tags) - set(action.held_tags)
             return ", ".join(sorted(foreign))
+        if status is RowStatus.WAITING:
+            own = self._managed & set(action.tags) & set(action.held_tags)
+            return ", ".join(sorted(own))
         return ""
 
     def _field(self, stage: Stage | None, action: _Action) -> Iterator[Step]:

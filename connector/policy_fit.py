@@ -11,7 +11,7 @@ from types import MappingProxyType
 import msgspec
 
 from connector.errors import ConfigurationError
-from connector.needs import Needs
+from connector.needs import BURST, Needs
 from connector.ports import Adapter, FieldInfo, Schema
 from connector.warehouse import Warehouse
 from connector.workspace import Workspace, replace_file
@@ -29,6 +29,7 @@ from policies.language.tree import (
 from policies.language.vocabulary import ATTRIBUTES, TABLES, Type
 from policies.model import Policy
 from policies.policy import load_policy
+from policies.shadows import reads_activities
 from policies.suggestion import nearest
 
 _STATUS_TYPES = frozenset({"text", "choice", "other"})
@@ -108,6 +109,8 @@ def derived_columns(policy: Policy) -> frozenset[str]:
             rows = (item for part in (leaf.rows, leaf.after) if part for item in walk(part))
             columns = (item for item in rows if isinstance(item, RowColumn))
             names.update(c.name for c in columns if TABLES[c.table].column(c.name).derived)
+    if any(rule.kind == "pool" and reads_activities(rule) for rule in policy.rules):
+        names.add(BURST)  # what keeps a customer out of the pool may be there for show
     return frozenset(names)
 
 

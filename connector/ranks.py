@@ -26,7 +26,7 @@ def told_thresholds(
     words = teller(plan.policy, language, marked=False)
     return tuple(
         rank_threshold(rank, thresholds[f"t_{place}"], words, plan.policy)
-        for place, rank in enumerate(plan.ranks)
+        for place, rank in enumerate(plan.own_ranks)
     )
 
 

@@ -11,7 +11,9 @@ from pathlib import Path
 from connector.fact_remarks import fact_remarks
 from connector.guard import NOT_LOGGED
 from connector.mapping import CompiledMapping
+from connector.plan_model import PlanHeader
 from connector.policy_fit import readers_of, uncovered_years
+from connector.titles import Titles
 from connector.warehouse import Warehouse
 from connector.workspace import Workspace, replace_file
 from policies.authoring.signature import (
@@ -104,6 +106,16 @@ def contact_remarks(policy: Policy, not_logged: Iterable[str], language: str) ->
         return []
     rules = message(language, "list.separator").join(names)
     return [message(language, "policy.review_only", rules=rules, channels=channels)]
+
+
+def burst_lines(header: PlanHeader, language: str) -> list[str]:
+    """How many customers contacts in bursts alone keep out of a rule: nobody is named."""
+    titles = Titles(header.titles, language)
+    return [
+        message(language, "plan.bursts", rule=titles.rule(count.rule), count=count.burst)
+        for count in header.rules
+        if count.burst
+    ]
 
 
 def pause_line(rule: str, reason: str, language: str) -> str:

@@ -17,7 +17,7 @@ from connector.ports import Capabilities, Finding
 from connector.promises import Caveat, Unkept
 from connector.pull import PullReport
 from connector.ranks import threshold_lines
-from connector.remarks import pause_line
+from connector.remarks import burst_lines, pause_line
 from connector.render import render_table, shorten
 from connector.sync import Checked
 from connector.titles import Titles
@@ -75,6 +75,7 @@ def plan_lines(
         *_counts(plan, language),
         *ranks,
         *held_back,
+        *burst_lines(header, language),
         *_examples(shown.examples, plan, language),
         "",
     ]
@@ -103,6 +104,7 @@ def plan_lines(
 
 
 def _counts(plan: Plan, language: str) -> list[str]:
+    waits = any(count.waiting for count in plan.header.rules)
     columns = (
         "rule",
         "kind",
@@ -113,6 +115,7 @@ def _counts(plan: Plan, language: str) -> list[str]:
         "undecided",
         "overruled",
         "foreign",
+        *(["waiting"] if waits else []),
     )
     header = [message(language, f"column.{column}") for column in columns]
     titles = Titles(plan.header.titles, language)
@@ -127,6 +130,7 @@ def _counts(plan: Plan, language: str) -> list[str]:
             count.undecided,
             count.overruled,
             count.foreign,
+            *([count.waiting] if waits else []),
         ]
         for count in plan.header.rules
     ]
@@ -191,6 +195,7 @@ def row_lines(row: PlanRow, titles: Titles, *, waits: bool = False) -> list[str]
         ),
         RowStatus.PROTECTED: ("row.protected", {"protection": titles.protection(row.blocked_by)}),
         RowStatus.FOREIGN: ("row.foreign", {"tag": row.blocked_by}),
+        RowStatus.WAITING: ("row.waiting", {"tag": row.blocked_by}),
         RowStatus.IRREVERSIBLE: ("row.irreversible", {"obstacle": row.blocked_by}),
     }
     if row.status in reasons:

@@ -17,11 +17,13 @@ import duckdb
 from connector.guard import pause
 from connector.journal_model import Episode
 from connector.plan_rows import show_customers
+from connector.shadows import only_by_burst
 from policies.evaluation.compile_python import Explanation
 from policies.evaluation.evidence import missing_inputs
 from policies.lifecycle import action_statements, exit_order
 from policies.model import Policy, Rule
 from policies.moment import AsOf
+from policies.shadows import Shadow, Without
 
 
 class Outcome(StrEnum):
@@ -37,6 +39,7 @@ class Outcome(StrEnum):
     UNDECIDED = "undecided"
     OVERRULED = "overruled"
     FOREIGN = "foreign"
+    WAITING = "waiting"
     STAYS = "stays"
     EARLIER = "earlier"
     UNMARKED = "unmarked"
@@ -47,7 +50,8 @@ class Outcome(StrEnum):
 class Verdict:
     """`since`: the day on which the customer came in. `blocked_by`: protections that hold or cannot
     be told, or tags that somebody else set. `missing`: inputs. `first`: rules that come first, and
-    hold or cannot be told. `paused`: why the rule rests on this day."""
+    hold or cannot be told. `paused`: why the rule rests on this day. `burst`: out only because of
+    contacts that were entered in a burst."""
 
     rule: str
     kind: str
@@ -59,6 +63,7 @@ class Verdict:
     missing: tuple[str, ...] = ()
     first: tuple[str, ...] = ()
     paused: str = ""
+    burst: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,11 +77,12 @@ class Judged:
     explanation: Explanation
     stays: Mapping[str, Episode]
     not_logged: tuple[str, ...] = ()
+    shadows: tuple[Shadow, ...] = ()
 
     def verdicts(self) -> Iterator[Verdict]:
         """One for each rule, and for each rule that the policy no longer has."""
         show_customers(self.connection)
-        for statement in action_statements(self._written):
+        for statement in action_statements(self._written, self.shadows):
             self.connection.execute(statement)
         actions = {row["rule"]: row for row in self._table("actions")}
         for number, rule in enumerate(self._written.rules):
@@ -88,12 +94,24 @@ class Judged:
                 stage_before=stay.stage if stay else None,
                 since=self.as_of.local_day(stay.opened_at) if stay else None,
                 paused=pause(self.policy.calendar, rule.kind, self.as_of.day, self.not_logged),
+                burst=number in self._bursts,
             )
 
     @cached_property
     def _written(self) -> Policy:
         known = {rule.id for rule in self.policy.rules}
         return self.policy.with_retired(sorted(set(self.stays) - known))
+
+    @cached_property
+    def _bursts(self) -> frozenset[int]:
+        """The rules that it is out of only because of a burst."""
+        those = [shadow for shadow in self.shadows if shadow.without is Without.BURST]
+        found = (
+            self.connection.execute(f"FROM findings WHERE {only_by_burst(shadow)}").fetchone()
+            for shadow in those
+        )
+        pairs = zip(those, found, strict=True)
+        return frozenset(shadow.number for shadow, row in pairs if row is not None)
 
     @cached_property
     def _candidates(self) -> dict[int, dict[str, Any]]:
@@ -114,6 +132,8 @@ class Judged:
             return replace(verdict, blocked_by=self._shield(action["blocked"]))
         if outcome is Outcome.FOREIGN:
             return replace(verdict, blocked_by=self._foreign(rule))
+        if outcome is Outcome.WAITING:
+            return replace(verdict, blocked_by=self._standing(rule))
         if outcome is Outcome.CHANGE and stage == 0:
             return replace(verdict, first=self._first(number, holding=True))
         return self._undecided(number, verdict) if outcome is Outcome.UNDECIDED else verdict
@@ -162,13 +182,19 @@ class Judged:
         if number not in order:
             return ()
         stages = [
-            (self._written.rules[other].id, self._candidates[other]["stage"])
+            (self._written.rules[other].id, self._stage_of(self._candidates[other]))
             for other, place in order.items()
             if place < order[number] and other in self._candidates
         ]
         if holding:
             return tuple(name for name, stage in stages if stage)[:1]
         return tuple(name for name, stage in stages if stage is None)
+
+    @staticmethod
+    def _stage_of(candidate: Mapping[str, Any]) -> int | None:
+        """Who waits in a rule is in it still."""
+        stage: int | None = candidate["stage"]
+        return 1 if candidate["late"] else stage
 
     def _shield(self, number: int) -> tuple[str, ...]:
         return (self.policy.protections[number].id,)
@@ -186,6 +212,15 @@ class Judged:
         return tuple(item.id for item in those), missing
 
     def _foreign(self, rule: Rule) -> tuple[str, ...]:
+        shown, held = self._tags(rule)
+        return tuple(sorted(shown - held))
+
+    def _standing(self, rule: Rule) -> tuple[str, ...]:
+        shown, held = self._tags(rule)
+        return tuple(sorted(shown & held))
+
+    def _tags(self, rule: Rule) -> tuple[set[str], set[str]]:
+        """Those of the rule that the CRM shows, and those that we hold."""
         managed = {stage.tag for stage in rule.stages if stage.tag}
         shown = {tag for row in self._table("current_customers") for tag in row["tags"]}
         held = {
@@ -194,4 +229,4 @@ class Judged:
             if row["rule"] == rule.id
             for tag in row["tags"] or ()
         }
-        return tuple(sorted(managed & shown - held))
+        return managed & shown, held

@@ -6,6 +6,8 @@ Undecided never adds and never removes. A protected customer enters no rule and 
 leaves one that holds no more: what we set there would be wrong by now.
 A customer is in one exit at most: archived before offboarded before back to the pool. While an
 earlier one cannot be told, a later one cannot either.
+Who would leave a `pool` rule only by a contact that was entered late waits in it, until a person
+confirms that by taking our tag away.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from collections.abc import Iterable, Mapping
 
 from policies.evaluation.sql_text import literal
 from policies.model import EXITS, RETIRED, Policy, Rule, Stage
+from policies.shadows import Shadow, Without
 
 # What the journal says we hold in the CRM: one row a customer and rule.
 _OPEN = "(customer VARCHAR, rule VARCHAR, number INTEGER, stage VARCHAR, evidence_key VARCHAR)"
@@ -41,6 +44,7 @@ _GONE = (
     "len(list_intersect(h.tags, r.managed)) > "
     "len(list_intersect(list_intersect(h.tags, r.managed), c.tags))"
 )
+_STANDS = "len(list_intersect(list_intersect(h.tags, r.managed), c.tags)) > 0"
 # What an open episode in the right stage may still lack, or has grown old.
 _LACKING = (
     "(g.tag IS NOT NULL AND NOT list_contains(coalesce(h.tags, []), g.tag)) OR "
@@ -51,20 +55,21 @@ _LACKING = (
 _ACTIONS = f"""
 CREATE OR REPLACE TEMP TABLE actions AS
 WITH first_exits AS (
-  SELECT key, min(CASE WHEN stage > 0 THEN exit END) AS exit,
+  SELECT key, min(CASE WHEN stage > 0 OR late THEN exit END) AS exit,
     min(CASE WHEN stage IS NULL THEN exit END) AS doubtful
   FROM candidates WHERE exit IS NOT NULL GROUP BY key
 ), state AS (
   SELECT s.key, s.rule, s.blocked, s.evidence_key,
     CASE WHEN x.exit < s.exit OR (s.bare AND s.stage > 0) THEN 0
       WHEN s.stage > 0 AND x.doubtful < s.exit AND (s.blocked >= 0) IS NOT TRUE THEN NULL
-      ELSE s.stage END AS stage
+      ELSE s.stage END AS stage, s.late AND x.exit = s.exit AS late
   FROM candidates s LEFT JOIN first_exits x ON x.key = s.key
 ), judged AS (
   SELECT s.key, s.rule, s.stage, s.blocked, e.number IS NULL AS entering,
     s.stage = 0 OR e.number IS NULL OR e.stage <> g.name AS moving,
     s.stage > 0 AND g.status IS NOT NULL AS claims_status,
     CASE
+      WHEN s.late THEN 'waiting'
       WHEN s.stage = 0 THEN CASE WHEN e.number IS NOT NULL THEN 'change' END
       WHEN s.blocked >= 0 THEN CASE WHEN s.stage > 0 THEN 'protected' END
       WHEN s.stage IS NULL OR s.blocked IS NULL THEN 'undecided'
@@ -89,14 +94,14 @@ SELECT j.key, j.rule, j.stage, j.status, j.entering, j.moving,
 FROM judged j LEFT JOIN heirs ON heirs.key = j.key WHERE j.status IS NOT NULL"""
 
 
-def action_statements(policy: Policy) -> list[str]:
+def action_statements(policy: Policy, shadows: Iterable[Shadow] = ()) -> list[str]:
     """SQL that fills `actions`: one row for each customer and rule that has something to say.
 
     `actions.status` is a row status of a plan; `stage` 0 means out; `blocked` is the number of
     the protection that stands in the way of a protected row; `moving`: the customer enters,
     leaves or changes its stage; `heir`: the rule that sets its status when it leaves this one. The
     policy is the one of `findings`, or the same with fewer marks and with retired rules behind its
-    own.
+    own; `shadows` are those of `findings`.
     """
     rules = [
         f"({number}, {literal(rule.id)}, {_texts(stage.tag for stage in rule.stages)})"
@@ -120,7 +125,7 @@ def action_statements(policy: Policy) -> list[str]:
         f"CREATE OR REPLACE TEMP TABLE stages {_STAGES}",
         f"INSERT INTO stages VALUES {', '.join(stages)}",
         f"CREATE OR REPLACE TEMP TABLE candidates AS {' UNION ALL '.join(candidates)}",
-        _leaving(exits),
+        _leaving(exits, [item for item in shadows if item.without is Without.LATE]),
         _ACTIONS,
     ]
 
@@ -149,7 +154,7 @@ def _candidates(number: int, rule: Rule, blocked: str, order: int | None) -> str
         f"SELECT key, CAST({number} AS SMALLINT) AS rule, CAST({stage} AS SMALLINT) AS stage, "
         f"CAST({blocked} AS SMALLINT) AS blocked, CAST({_number(order)} AS SMALLINT) AS exit, "
         f"{bare} AS bare, "
-        f"CAST({evidence_key} AS VARCHAR) AS evidence_key "
+        f"CAST({evidence_key} AS VARCHAR) AS evidence_key, FALSE AS late "
         f"FROM findings WHERE {stage} > 0 OR s_{number} IS NULL"
     )
 
@@ -158,14 +163,21 @@ def _is_bare(rule: Rule, stage: Stage) -> bool:
     return not (rule.note or stage.tag or stage.status)
 
 
-def _leaving(exits: Mapping[int, int]) -> str:
-    """Customers with an open episode in a rule that they are certainly out of."""
+def _leaving(exits: Mapping[int, int], shadows: Iterable[Shadow]) -> str:
+    """Customers with an open episode in a rule that they are certainly out of. `late`: but for
+    contacts that were entered late they are not known to be, and our tag stands there still."""
     orders = " ".join(f"WHEN {number} THEN {order}" for number, order in exits.items())
     order = f"CASE r.number {orders} END" if orders else "NULL"
+    late, joins = "FALSE", ""
+    if cases := " ".join(f"WHEN {s.number} THEN f.{s.column} IS DISTINCT FROM 0" for s in shadows):
+        late = f"coalesce(CASE r.number {cases} END AND {_STANDS}, FALSE)"
+        joins = """
+JOIN current_customers c ON c.key = f.key
+LEFT JOIN held h ON h.customer = f.key AND h.rule = r.id"""
     return f"""
 INSERT INTO candidates
-SELECT f.key, r.number, 0, -1, {order}, FALSE, NULL
-FROM open_episodes e JOIN rules r ON r.id = e.rule JOIN findings f ON f.key = e.customer
+SELECT f.key, r.number, 0, -1, {order}, FALSE, NULL, {late}
+FROM open_episodes e JOIN rules r ON r.id = e.rule JOIN findings f ON f.key = e.customer{joins}
 ANTI JOIN candidates s ON s.key = f.key AND s.rule = r.number"""
 
 

@@ -205,7 +205,7 @@ def _thresholds(words: Words, policy: Policy, signed: Signature | None) -> Itera
 
 
 def _threshold_name(name: str, language: str) -> str:
-    """As it is called in the policy; of a clock, a default or a limit, the words of the language."""
+    """As it is called in the policy; of clocks, defaults and limits, the words of the language."""
     for prefix, key in ((CLOCK, "clock"), (DEFAULT, "guard"), (LIMIT, "signoff.limits.named")):
         if name.startswith(prefix):
             own, sign, place = name.removeprefix(prefix).replace("-", "_").partition(" ")

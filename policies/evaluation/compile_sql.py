@@ -6,7 +6,7 @@ sums over narrow columns; findings are row-local.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,6 +19,7 @@ from policies.language.tree import Rank
 from policies.model import Policy, Protection, Rule
 from policies.moment import AsOf, SourceState
 from policies.notes import counts_days
+from policies.shadows import Shadow
 
 _REMEMBERED = 1_000  # values of a column
 
@@ -42,19 +43,22 @@ class CompiledEvaluation:
         """
         expressions = _FindingsSql(self.plan, thresholds)
         rules = tuple(enumerate(self.plan.policy.rules))
+        # each rule, and those without some activities, by its column and that of its conditions
+        judged = {f"s_{place}": (f"b_{place}", rule) for place, rule in rules}
+        judged |= {item.column: (f"b_{item.column}", item.rule) for item in self.plan.shadows}
         conditions = {
-            f"b_{place}_{number}": expressions.sql(stage.when.tree)
-            for place, rule in rules
+            f"{name}_{number}": expressions.sql(stage.when.tree)
+            for name, rule in judged.values()
             for number, stage in enumerate(rule.stages, 1)
             if stage.when is not None
         }
         doubts = self._doubts()
         stages = {
-            f"s_{place}": _plus(
-                f"CAST({_stage_sql(place, rule)} AS SMALLINT)",
+            column: _plus(
+                f"CAST({_stage_sql(name, rule)} AS SMALLINT)",
                 doubts.get(self._undated(rule.id), ""),
             )
-            for place, rule in rules
+            for column, (name, rule) in judged.items()
         }
         shields = {
             f"p_{place}": self._protects(protection, expressions.sql(protection.when.tree))
@@ -78,8 +82,15 @@ class CompiledEvaluation:
         columns = ["key", *stages, *([_named(shields | keys)] if shields | keys else [])]
         return (
             f"CREATE OR REPLACE TEMP TABLE findings AS SELECT {', '.join(columns)} FROM {source}"
-            f"{_speaking(stages, standing) if standing else ''}"
+            f"{self._speaking(standing) if standing else ''}"
         )
+
+    def _speaking(self, standing: str) -> str:
+        """Of whom a rule has something to say, or has not only for some activities."""
+        stages = [f"s_{place}" for place in range(len(self.plan.policy.rules))]
+        stages += [f"coalesce({shadow.column}, 0)" for shadow in self.plan.shadows]
+        answers = " + ".join(("CAST(0 AS INTEGER)", *stages))
+        return f" WHERE coalesce({answers}, 1) <> 0 OR key IN (SELECT customer FROM {standing})"
 
     def _doubts(self) -> dict[tuple[str, ...], str]:
         """For each set of facts tables that a rule looks at, a column that is NULL for a customer
@@ -204,10 +215,13 @@ class EvidenceReader:
 
 
 def compile_evaluation(
-    policy: Policy, as_of: AsOf, sources: Mapping[str, SourceState]
+    policy: Policy,
+    as_of: AsOf,
+    sources: Mapping[str, SourceState],
+    shadows: tuple[Shadow, ...] = (),
 ) -> CompiledEvaluation:
     """Compile a policy for one moment; `sources` says how complete each facts table is."""
-    plan = InputPlan(policy, as_of, sources)
+    plan = InputPlan(policy, as_of, sources, shadows)
     queries = tuple(
         (f"t_{place}", threshold_sql(plan, rank)) for place, rank in enumerate(plan.ranks)
     )
@@ -237,15 +251,11 @@ def _plus(left: str, right: str) -> str:
     return f"{left} + {right}" if right else left
 
 
-def _speaking(stages: Iterable[str], standing: str) -> str:
-    answers = " + ".join(("CAST(0 AS INTEGER)", *stages))
-    return f" WHERE coalesce({answers}, 1) <> 0 OR key IN (SELECT customer FROM {standing})"
-
-
-def _stage_sql(place: int, rule: Rule) -> str:
-    """The number of the first stage that holds, 0 for none; NULL where that cannot be told."""
+def _stage_sql(name: str, rule: Rule) -> str:
+    """The number of the first stage that holds, 0 for none; NULL where that cannot be told.
+    `name`: what the columns of its conditions begin with."""
     conditions = [
-        (number, f"b_{place}_{number}")
+        (number, f"{name}_{number}")
         for number, stage in enumerate(rule.stages, 1)
         if stage.when is not None
     ]

@@ -43,6 +43,7 @@ from policies.language.tree import (
 from policies.language.vocabulary import ATTRIBUTES, OWNER_ATTRIBUTES, Type
 from policies.model import Policy
 from policies.moment import AsOf, SourceState
+from policies.shadows import Shadow
 
 _NOT_PULLED = SourceState(complete=False)
 PEOPLE = "people"
@@ -136,11 +137,21 @@ class Condition:
 class InputPlan:
     """The inputs of a policy as of a moment."""
 
-    def __init__(self, policy: Policy, as_of: AsOf, sources: Mapping[str, SourceState]) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        as_of: AsOf,
+        sources: Mapping[str, SourceState],
+        shadows: tuple[Shadow, ...] = (),
+    ) -> None:
+        """What `shadows` add comes last: the places of what the policy reads do not move."""
         self.policy = policy
         self.as_of = as_of
+        self.shadows = shadows
         self._sources = sources
         trees = [condition.tree for condition in policy.conditions]
+        self.own_ranks = tuple(_unique_ranks(trees))
+        trees += [when.tree for shadow in shadows for when in shadow.rule.conditions]
         self.ranks = tuple(_unique_ranks(trees))
         self._instants = frozenset(_compared_moments(trees))
         self._workdays = frozenset(_counted_in_workdays(trees))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
@@ -14,7 +15,9 @@ from connector.bursts import BURST_CUSTOMERS, MASS_CUSTOMERS, mark
 from connector.needs import Needs
 from tests.connector.pull_world import World, call, make_world
 
-START = datetime(2026, 5, 1, 9, 0)  # noqa: DTZ001 - staged in UTC, without a zone
+START = datetime(2026, 5, 1, 15, 10)  # noqa: DTZ001 - staged in UTC, without a zone
+MIDNIGHT = 3_000  # seconds later, where the workspace is
+ZONE = "Asia/Shanghai"
 Row = tuple[str, str | None, datetime | None, str | None, bool | None]
 
 
@@ -48,19 +51,19 @@ def test_a_second_with_many_customers_is_a_mass_edit(
 ) -> None:
     add(connection, [row(n, n / 100) for n in range(count)])
     add(connection, [row(100 + n, 50 + n) for n in range(5)])
-    mark(connection, bursts=False)
+    mark(connection, ZONE, bursts=False)
     assert len(flagged(connection, "mass")) == (count if count == MASS_CUSTOMERS else 0)
 
 
 def test_many_rows_of_few_customers_are_none(connection: duckdb.DuckDBPyConnection) -> None:
     add(connection, [row(n, 0, customer=n % 3) for n in range(60)])
-    mark(connection, bursts=True)
+    mark(connection, ZONE, bursts=True)
     assert flagged(connection, "mass") == flagged(connection, "burst") == set()
 
 
 def test_several_owners_or_none_make_no_mass_edit(connection: duckdb.DuckDBPyConnection) -> None:
     add(connection, [row(n, 0, owner=("7", "8", None)[n % 3]) for n in range(40)])
-    mark(connection, bursts=True)
+    mark(connection, ZONE, bursts=True)
     assert flagged(connection, "mass") == set()
 
 
@@ -72,14 +75,50 @@ def test_ten_customers_in_ten_minutes_are_a_burst(
 ) -> None:
     add(connection, [row(n, 350 + n * step) for n in range(BURST_CUSTOMERS)])
     add(connection, [row(90, 350 - 601), row(91, 350 + 9 * step + 601), row(92, 400, owner="8")])
-    mark(connection, bursts=True)
+    mark(connection, ZONE, bursts=True)
     assert flagged(connection, "burst") == {str(n) for n in range(expected)}
 
 
 def test_what_was_not_done_by_hand_is_in_no_burst(connection: duckdb.DuckDBPyConnection) -> None:
     add(connection, [row(n, 0) for n in range(MASS_CUSTOMERS)])
     add(connection, [(*row(100 + n, 30 + n)[:4], True) for n in range(12)])
-    mark(connection, bursts=True)
+    mark(connection, ZONE, bursts=True)
+    assert flagged(connection, "burst") == set()
+
+
+def day(one: Row) -> date:
+    assert one[2] is not None
+    return one[2].replace(tzinfo=UTC).astimezone(ZoneInfo(ZONE)).date()
+
+
+@pytest.mark.parametrize(
+    ("zone", "before", "after", "expected"),
+    [
+        (ZONE, BURST_CUSTOMERS - 1, BURST_CUSTOMERS - 1, 0),
+        (ZONE, BURST_CUSTOMERS, BURST_CUSTOMERS - 1, BURST_CUSTOMERS),
+        (ZONE, BURST_CUSTOMERS - 1, BURST_CUSTOMERS, BURST_CUSTOMERS),
+        (ZONE, BURST_CUSTOMERS, BURST_CUSTOMERS, 2 * BURST_CUSTOMERS),
+        ("UTC", BURST_CUSTOMERS - 1, BURST_CUSTOMERS - 1, 2 * BURST_CUSTOMERS - 2),
+    ],
+)
+def test_a_burst_ends_with_the_day(
+    connection: duckdb.DuckDBPyConnection, zone: str, before: int, after: int, expected: int
+) -> None:
+    """What is decided as of a midnight hangs on nothing that was recorded later."""
+    add(connection, [row(n, MIDNIGHT - 1 - 10 * n) for n in range(before)])
+    add(connection, [row(100 + n, MIDNIGHT + 10 * n) for n in range(after)])
+    mark(connection, zone, bursts=True)
+    assert len(flagged(connection, "burst")) == expected
+
+
+def test_a_row_of_the_next_day_changes_no_flag_of_the_last(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    add(connection, [row(n, MIDNIGHT - 1 - 10 * n) for n in range(BURST_CUSTOMERS - 1)])
+    mark(connection, ZONE, bursts=True)
+    connection.execute("CREATE TABLE gone AS FROM activities LIMIT 0")
+    add(connection, [row(100 + n, MIDNIGHT + n) for n in range(BURST_CUSTOMERS - 1)])
+    mark(connection, ZONE, bursts=True, changed=("CAST(id AS INTEGER) >= 100", "gone"))
     assert flagged(connection, "burst") == set()
 
 
@@ -97,10 +136,13 @@ def by_definition(rows: list[Row]) -> tuple[set[str], set[str]]:
             mass |= {o[0] for o in same}
     burst = set()
     hand = [one for one in dated if one[0] not in mass and not one[4]]
-    for _id, _customer, at, owner, _automated in hand:
+    for one in hand:
+        _id, _customer, at, owner, _automated = one
         assert at is not None
         until = at + timedelta(seconds=600)
-        window = [o for o in hand if o[3] == owner and o[2] and at <= o[2] <= until]
+        window = [
+            o for o in hand if o[3] == owner and o[2] and at <= o[2] <= until and day(o) == day(one)
+        ]
         if len({o[1] for o in window}) >= BURST_CUSTOMERS:
             burst |= {o[0] for o in window}
     return mass, burst
@@ -134,7 +176,7 @@ def test_flags_after_changes_are_those_of_a_full_look(
     chance = random.Random(seed)  # noqa: S311 - the same rows each time
     rows = some_rows(chance, 1, 250)
     add(connection, rows)
-    mark(connection, bursts=True)
+    mark(connection, ZONE, bursts=True)
     assert (flagged(connection, "mass"), flagged(connection, "burst")) == by_definition(rows)
     for step in range(1, 4):
         gone = {one[0] for one in chance.sample(rows, 25)}
@@ -147,7 +189,7 @@ def test_flags_after_changes_are_those_of_a_full_look(
         add(connection, new)
         rows = [one for one in rows if one[0] not in gone] + new
         fresh = ", ".join(f"'{one[0]}'" for one in new)
-        mark(connection, bursts=True, changed=(f"id IN ({fresh})", "gone"))
+        mark(connection, ZONE, bursts=True, changed=(f"id IN ({fresh})", "gone"))
         assert (flagged(connection, "mass"), flagged(connection, "burst")) == by_definition(rows)
 
 

@@ -75,7 +75,7 @@ def test_one_by_one_is_no_mass_edit_and_what_comes_later_is_not_seen(tmp_path: P
     shop, customers = make_shop(tmp_path, QUIET, MASS_CUSTOMERS)
     for customer in customers:
         call(shop, customer)
-        shop.later(minutes=1)
+        shop.later(minutes=2)
     assert told(shop) == []
     shop.later(hours=15)  # 00:00 there
     for customer in customers:
@@ -85,7 +85,7 @@ def test_one_by_one_is_no_mass_edit_and_what_comes_later_is_not_seen(tmp_path: P
 
 
 @each_language
-def test_valid_followups_in_bursts_are_counted_where_the_policy_asks_for_bursts(
+def test_valid_followups_in_bursts_are_counted_where_the_policy_asks_for_them_or_for_the_pool(
     tmp_path: Path, language: str
 ) -> None:
     shop, customers = make_shop(tmp_path, HASTY, BURST_CUSTOMERS)
@@ -95,6 +95,8 @@ def test_valid_followups_in_bursts_are_counted_where_the_policy_asks_for_bursts(
     figures = {"count": BURST_CUSTOMERS - 1, "customers": BURST_CUSTOMERS, "minutes": 10}
     assert told(shop, language) == [message(language, "policy.bursts", **figures)]
     shop.write_policy(QUIET)
+    assert message(language, "policy.bursts", **figures) in told(shop, language)
+    shop.write_policy(QUIET.replace("- pool:", "- task:"))
     assert told(shop, language) == []
 
 

@@ -130,6 +130,21 @@ def test_only_what_is_asked_for_has_to_be_worked_out(when: str, columns: set[str
     assert columns or not found & {"phone_valid", "email_valid", "burst"}
 
 
+@pytest.mark.parametrize(
+    ("kind", "when", "flagged"),
+    [
+        ("pool", "days_since(last_followup_at) > 90", True),
+        ("pool", "orders_count() = 0", False),
+        ("task", "days_since(last_followup_at) > 90", False),
+    ],
+)
+def test_bursts_are_worked_out_for_pool_rules_about_contacts(
+    kind: str, when: str, flagged: bool
+) -> None:
+    text = f"policy: 2\nname: p\nrules: [{{{kind}: r, when: {when}, mark: {{tag: t}}}}]\n"
+    assert ("burst" in derived_columns(parse_policy(text))) is flagged
+
+
 def test_needs_are_fields_derived_columns_and_the_region(tmp_path: Path) -> None:
     asked = policy("field('Size') > 1 AND NOT phone_valid")
     needs = policy_needs(asked, workspace(tmp_path, region="CN"))

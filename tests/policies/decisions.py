@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import duckdb
 
 from connector.engine import fill_inputs
+from connector.shadows import shadows_of
 from policies.evaluation.compile_sql import compile_evaluation
 from policies.evaluation.sql_text import literal
 from policies.lifecycle import STATE_TABLES, action_statements
@@ -42,11 +43,12 @@ def decide(
     standing: int | None = None,
 ) -> Decisions:
     """`standing`: the seed of what stands in the CRM by our hand; None: nothing does."""
-    compiled = compile_evaluation(policy, as_of, sources)
+    _stand(connection, policy, standing)
+    shadows = shadows_of(connection, policy, as_of)
+    compiled = compile_evaluation(policy, as_of, sources, shadows)
     connection.execute(compiled.findings_sql(fill_inputs(connection, compiled)))
     stages, holds = _findings(connection, policy)
-    _stand(connection, policy, standing)
-    for statement in action_statements(policy):
+    for statement in action_statements(policy, shadows):
         connection.execute(statement)
     rows = connection.execute(
         "SELECT a.key, r.id, a.status, CASE WHEN a.status <> 'undecided' THEN g.name END "
