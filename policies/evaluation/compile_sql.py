@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from policies.evaluation.evidence import KNOWN, NEVER, EvidenceItem, Gaps, scalar
-from policies.evaluation.inputs import Input, InputPlan
+from policies.evaluation.input import Input
+from policies.evaluation.inputs import InputPlan
 from policies.evaluation.inputs_sql import inputs_statements
 from policies.evaluation.sql_expression import ExpressionSql, Thresholds
 from policies.evaluation.thresholds import threshold_sql

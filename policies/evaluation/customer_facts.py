@@ -10,7 +10,8 @@ from typing import Any
 
 from policies.evaluation.evidence import Gaps
 from policies.evaluation.field_text import field_value
-from policies.evaluation.inputs import Input, InputPlan
+from policies.evaluation.input import Input
+from policies.evaluation.inputs import InputPlan
 from policies.evaluation.inputs_sql import data_age
 from policies.evaluation.metrics_python import FactRows, Seen
 from policies.evaluation.row_python import Row, utc

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from policies.evaluation.inputs import Input, InputPlan
+from policies.evaluation.input import Input
+from policies.evaluation.inputs import InputPlan
 from policies.evaluation.row_plan import common_conjuncts, may_be_unknown, without
 from policies.evaluation.row_sql import RowSql, reads_money
 from policies.evaluation.sql_text import date_literal, local_day, moment_literal

@@ -8,7 +8,8 @@ from itertools import pairwise
 
 from policies.evaluation.facts_sql import GROUPS, FactSql, history_known
 from policies.evaluation.field_text import field_sql
-from policies.evaluation.inputs import Input, InputPlan
+from policies.evaluation.input import Input
+from policies.evaluation.inputs import InputPlan
 from policies.evaluation.row_sql import RATES
 from policies.evaluation.sql_text import (
     date_literal,

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from policies.evaluation.inputs import Input, InputPlan
+from policies.evaluation.input import Input
+from policies.evaluation.inputs import InputPlan
 from policies.evaluation.sql_expression import NO_CLASS, Kind
 from policies.language.number_size import DIVISION_SCALE
 from policies.language.tree import (

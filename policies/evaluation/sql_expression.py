@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
 
-from policies.evaluation.inputs import Input, InputPlan
+from policies.evaluation.input import Input
+from policies.evaluation.inputs import InputPlan
 from policies.evaluation.sql_text import date_literal, input_type, literal, moment_literal
 from policies.language.number_size import DIVISION_SCALE, digits, scale
 from policies.language.number_text import plain

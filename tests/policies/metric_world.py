@@ -15,7 +15,7 @@ from policies.condition import Expression
 from policies.evaluation.compile_python import PythonEvaluation
 from policies.evaluation.compile_sql import CompiledEvaluation, compile_evaluation
 from policies.evaluation.customer_facts import InputValues, with_groups
-from policies.evaluation.inputs import Input
+from policies.evaluation.input import Input
 from policies.evaluation.python_expression import ExpressionWriter
 from policies.evaluation.sql_expression import ExpressionSql
 from policies.language.expressions import build
