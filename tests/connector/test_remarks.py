@@ -238,8 +238,11 @@ def test_a_pool_rule_alone_tells_of_those_whose_owner_may_be_new(tmp_path: Path)
     pool = "policy: 2\nname: p\nrules: [{pool: back, when: open_deals = 0, mark: {tag: b}}]\n"
     (told,) = owner_remarks(parse_policy(pool), mapped(world), world.warehouse, "en")
     assert "just taken over" in told
-    without = parse_policy(f"{pool}protect: [{{id: new-owner, off: true}}]\n")
-    assert owner_remarks(without, mapped(world), world.warehouse, "en") == []
+    without = f"{pool}protect: [{{id: new-owner, off: true}}]\n"
+    assert owner_remarks(parse_policy(without), mapped(world), world.warehouse, "en") == []
+    asking = parse_policy(without.replace("open_deals = 0", "days_since(owned_since) > 90"))
+    (told,) = owner_remarks(asking, mapped(world), world.warehouse, "en")
+    assert "just taken over" not in told
 
 
 def test_who_asks_for_no_owner_or_has_a_date_for_it_is_told_nothing(tmp_path: Path) -> None:
