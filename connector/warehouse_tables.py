@@ -11,7 +11,7 @@ import duckdb
 from connector.mapping_sql import table_ddl
 from policies.language.vocabulary import TABLES
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 # `pulls` has one row an object; `versions` and `people_versions` are derived from the history;
 # `written` are confirmed writes that no pull has shown yet; `contact_checks` are phones and

@@ -14,10 +14,11 @@ from policies.condition import Expression
 from policies.duration import Duration
 from policies.language.number_text import Value
 from policies.language.tree import Node, children
-from policies.language.vocabulary import Type
+from policies.language.vocabulary import LATE_ENTRY_DAYS, Type
 from policies.messages import counted, message, value_text
 from policies.model import Policy, Protection, Rule, Stage
 from policies.process import Act, FieldMark, Pool, Process, ProcessDate, Revisit, Tell, Todo
+from policies.shadows import reads_activities
 from policies.template import TEMPLATE_NAMES, names_of
 
 _SLOT = re.compile(r"\{\{\s*(\w+)\s*\}\}")
@@ -119,6 +120,8 @@ def _single(words: Words, rule: Rule, pools: tuple[Pool, ...]) -> Iterator[str]:
         yield from ("", words.say("rule.pools"), "")
         yield from (f"{place}. {_pool(words, pool)}" for place, pool in enumerate(pools, 1))
     yield from ("", _marks(words, rule.stages[0]))
+    if rule.kind == "pool" and rule.stages[0].tag and reads_activities(rule):
+        yield from ("", words.say("rule.late", days=LATE_ENTRY_DAYS))
 
 
 def common_condition(rule: Rule, pools: tuple[Pool, ...]) -> Node:

@@ -719,3 +719,19 @@ def test_what_a_limit_counts_is_agreed_to() -> None:
     ]
     lower = parse_policy((WEIGHED % ("", SPENT)).replace("A: 2", "A: 3"), "policy.yaml")
     assert [item.name for item in differences(lower, signed)] == ["limits"]
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", "entered more than 3 days after it happened takes nobody out of this rule"),
+        ("zh-CN", "发生超过 3 天才补录的联系记录，不能单独使客户退出本规则"),
+        ("de", "mehr als 3 Tage später eingetragen wurde, beendet dies nicht von selbst"),
+    ],
+)
+def test_a_pool_rule_about_contacts_says_what_late_entries_do(language: str, told: str) -> None:
+    text = "policy: 2\nname: late\nrules:\n  - pool: back\n    mark: {tag: b}\n    when: "
+    contacts = parse_policy(text + "activities_count(30) = 0", "policy.yaml")
+    orders = parse_policy(text + "orders_count(30) = 0", "policy.yaml")
+    assert told in render_signoff(contacts, language, signed=None)
+    assert told not in render_signoff(orders, language, signed=None)
