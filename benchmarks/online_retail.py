@@ -26,6 +26,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
 import duckdb
 
 from adapters import open_adapter
@@ -37,7 +40,6 @@ from connector.workspace import Workspace, load_workspace
 from connector.workspace_files import NewWorkspace, create_workspace
 from policies.policy import parse_policy
 
-HERE = Path(__file__).resolve().parent
 DATA = "online_retail/online_retail.parquet"
 AS_OF = "2011-12-10"
 ZONE = "Europe/London"
@@ -85,7 +87,7 @@ FROM lines WHERE {where} GROUP BY InvoiceNo, CustomerID ORDER BY InvoiceNo"""
 SALES = "InvoiceNo NOT LIKE 'C%' AND Quantity > 0 AND UnitPrice > 0"
 
 
-POLICY = HERE / "online_retail_policy.yaml"
+POLICY = ROOT / "benchmarks" / "online_retail_policy.yaml"
 
 RFM_POLICY = """
 policy: 1
@@ -115,7 +117,7 @@ class Loaded:
 
 def data_path() -> Path:
     """The parquet file, below HIGHSEAS_DATA or beside the repository."""
-    root = Path(os.environ.get("HIGHSEAS_DATA", HERE.parent.parent / "shared" / "data"))
+    root = Path(os.environ.get("HIGHSEAS_DATA", ROOT.parent / "shared" / "data"))
     return root / DATA
 
 
