@@ -89,9 +89,10 @@ def explain_as_planned(
     if plan is None or plan.header.kind != "policy":
         message_text = f"no policy decided what is in plan {plan_id}"
         raise RefusedError(message_text, "name a plan of `highseas plan`")
+    moment, replayed = datetime.fromisoformat(plan.header.as_of), plan.header.replayed
     # what was seen in the very moment was seen for the plan
-    known_by = plan.created_at + timedelta(microseconds=1)
-    as_of = AsOf(datetime.fromisoformat(plan.header.as_of), workspace.zone, known_by)
+    known_by = moment if replayed else plan.created_at + timedelta(microseconds=1)
+    as_of = AsOf(moment, workspace.zone, known_by)
     return replace(explain_customer(workspace, wanted, as_of, today), plan=plan)
 
 

@@ -66,6 +66,7 @@ def build_plan(
             language=context.language,
             overrides=tuple(f"{name}={value}" for name, value in overrides.items()),
             titles=titles_of(context.policy),
+            replayed=context.as_of.known_by is not None,
             thresholds=told_thresholds(compiled.plan, thresholds, context.language),
             currency=context.policy.base_currency,
         )

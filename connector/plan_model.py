@@ -134,7 +134,8 @@ class PlanHeader(msgspec.Struct, frozen=True, dict=True):
     `source_run` is the run it takes back, and `policy_hash` is empty. `overrides`: params of the
     policy that had another value for this plan, as NAME=VALUE; it is not applied. `titles`: the
     labels of rules and protections, by id. `thresholds`: where the ranks broke.
-    `currency`: what the policy converts amounts to."""
+    `currency`: what the policy converts amounts to. `replayed`: what was seen after `as_of` did not
+    count."""
 
     organisation: str
     as_of: str
@@ -148,6 +149,7 @@ class PlanHeader(msgspec.Struct, frozen=True, dict=True):
     titles: dict[str, str] = {}
     thresholds: tuple[Threshold, ...] = ()
     currency: str = ""
+    replayed: bool = False
     format: int = PLAN_FORMAT
 
     @property
@@ -181,6 +183,8 @@ class Plan(msgspec.Struct, frozen=True):
     @property
     def is_of_its_day(self) -> bool:
         """Made as of the last local midnight: what held on another day is no reason to write."""
+        if self.header.replayed:
+            return False
         ago = self.created_at - datetime.fromisoformat(self.header.as_of)
         return timedelta() <= ago <= _LONGEST_DAY
 

@@ -122,6 +122,13 @@ def test_a_plan_is_explained_from_what_it_saw(shop: Shop) -> None:
     after = shop.plan()
     assert stages(shop, str(ref), before) == [1]
     assert stages(shop, str(ref), after) == [0]
+    shop.later(days=1)
+    shop.crm.edit(ref, industry="quiet")
+    shop.plan()
+    shop.later(days=1)
+    replayed = shop.plan(as_of="2026-01-05")
+    assert stages(shop, str(ref), replayed) == [0], "it saw nothing of that day"
+    assert stages(shop, str(ref), shop.plan()) == [1]
     told = explain_as_planned(shop.workspace, str(ref), before.id, shop.clock().date())
     assert told.payload()["plan"] == before.id
     lines = explanation_lines(told, "en")

@@ -321,6 +321,18 @@ def test_a_plan_as_of_another_day_is_for_looking_only(shop: Shop, day: str) -> N
     assert shop.crm.writes == 0
 
 
+def test_a_plan_as_of_yesterday_is_for_looking_soon_after_midnight_too(shop: Shop) -> None:
+    shop.customers(1, industry="quiet", status="active")
+    shop.plan()
+    shop.later(hours=16, minutes=30)
+    assert (
+        shop.clock().astimezone(shop.workspace.zone_info).isoformat() == "2026-01-05T00:30:00+08:00"
+    )
+    plan = shop.plan(as_of="2026-01-04")
+    with pytest.raises(RefusedError, match="is as of"):
+        shop.apply(plan)
+
+
 def test_names_ids_and_tags_may_hold_anything(tmp_path: Path) -> None:
     policy = POLICY.replace("void: quiet", 'void: "qu\'i\\"et; DROP TABLE x --"')
     shop = Shop(tmp_path, policy.replace("tag: quiet", 'tag: "o\'cl\\"ock"'))
