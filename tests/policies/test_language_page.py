@@ -1,4 +1,5 @@
-"""The page of the language: its policies, conditions and cases run, by both back ends alike."""
+"""The page of the language, in each of its languages: its policies, conditions and cases run, by
+both back ends alike."""
 
 from __future__ import annotations
 
@@ -11,10 +12,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from policies.authoring.case_run import CaseRun
+from policies.authoring.cases import read_cases
 from policies.language.vocabulary import EVENTS, Type
 from policies.languages import LANGUAGES
 from policies.moment import AsOf
 from policies.policy import parse_policy
+from policies.yaml_source import read_yaml
 from tests.policies.policy_world import (
     ALL_COMPLETE,
     Outcome,
@@ -25,13 +29,23 @@ from tests.policies.policy_world import (
     python_outcomes,
 )
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "policies.md").read_text("utf-8")
-POLICIES = re.findall(r"```yaml\n(policy: 2\n.*?)```", PAGE, re.DOTALL)
-CONDITIONS = [
-    line
-    for block in re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
-    for line in block.splitlines()
-]
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGES = {name: (DOCS / name).read_text("utf-8") for name in ("policies.md", "policies.zh-CN.md")}
+
+
+def blocks(page: str, form: str) -> list[str]:
+    found: list[str] = re.findall(rf"```{form}.*?)```", PAGES[page], re.DOTALL)
+    return found
+
+
+def policies(page: str) -> list[str]:
+    return blocks(page, r"yaml\n(policy: 2\n")
+
+
+def conditions(page: str) -> list[str]:
+    return [line for block in blocks(page, r"sql\n(") for line in block.splitlines()]
+
+
 AS_OF = AsOf.midnight(date(2026, 6, 1), "Asia/Shanghai")
 FIELDS = {"Credit_Limit": Type.MONEY}
 
@@ -77,14 +91,16 @@ def outcomes(text: str) -> dict[str, Outcome]:
     return by_sql
 
 
-@pytest.mark.parametrize("text", POLICIES)
+@pytest.mark.parametrize("text", [text for page in PAGES for text in policies(page)])
 def test_a_policy_of_the_page_decides_about_somebody(text: str) -> None:
     found = outcomes(text)
     assert len(found) == 12
     assert any(stage for outcome in found.values() for stage in outcome.stages)
 
 
-@pytest.mark.parametrize("condition", CONDITIONS)
+@pytest.mark.parametrize(
+    "condition", dict.fromkeys(text for page in PAGES for text in conditions(page))
+)
 def test_a_condition_of_the_page_can_be_decided(condition: str) -> None:
     text = (
         "policy: 2\nname: one\ncalendar: {holidays: CN}\nrules:\n"
@@ -95,7 +111,19 @@ def test_a_condition_of_the_page_can_be_decided(condition: str) -> None:
     assert found - {None}, "nobody is decided"
 
 
-def test_the_page_shows_policies_conditions_and_every_language() -> None:
-    assert len(POLICIES) >= 2
-    assert len(CONDITIONS) >= 10
-    assert all(f"`{language}`" in PAGE for language in LANGUAGES)
+@pytest.mark.parametrize("page", PAGES)
+def test_the_cases_of_the_page_hold_for_its_first_policy(page: str) -> None:
+    policy = parse_policy(policies(page)[0])
+    (text,) = blocks(page, r"yaml\n(cases: 1\n")
+    file = read_cases(read_yaml(text, page), policy)
+    found = [decided.answers for decided in CaseRun(policy, file).decided()]
+    for who, answers in zip(file.customers, found, strict=True):
+        assert len(who.expect) >= 2
+        assert all(item.agrees(answers[item.name]) for item in who.expect)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_page_shows_policies_conditions_and_every_language(page: str) -> None:
+    assert len(policies(page)) >= 2
+    assert len(conditions(page)) >= 10
+    assert all(f"`{language}`" in PAGES[page] for language in LANGUAGES)
