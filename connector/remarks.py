@@ -150,17 +150,18 @@ def process_words(process: Process | None) -> tuple[str, ...]:
 
 
 def _unfinished(policy: Policy, language: str) -> Iterator[str]:
+    separator = message(language, "list.separator")
     for rule in policy.rules:
         words = list(process_words(rule.process))
         if any(stage.fields for stage in rule.stages):
             words.append("mark.field")
         if words:
-            shown = ", ".join(words)
+            shown = separator.join(words)
             yield message(language, "policy.marks_only", rule=rule.id, words=shown)
     kept = [f"pools.{pool.name}.unclaimed" for pool in policy.pools if pool.unclaimed]
     kept += ["limits.backlog"] if policy.limits.backlog else []
     if kept:
-        yield message(language, "policy.kept", words=", ".join(kept))
+        yield message(language, "policy.kept", words=separator.join(kept))
 
 
 def _calendar(policy: Policy, language: str, today: date) -> Iterator[str]:

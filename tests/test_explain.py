@@ -64,7 +64,7 @@ def test_what_is_missing_is_named_in_words(pulled: Client) -> None:
     pulled.ok("pull", "--full")
     answer = pulled.run("policy", "explain", record, "--as-of", "2026-02-01")
     assert "客户分层：数据不足，未判断" in answer.out
-    assert "数据不足，未判断：近365天订单金额" in answer.out
+    assert "数据不足，未判断：近 365 天订单金额" in answer.out
 
 
 def test_in_the_past_a_customer_answers_to_the_name_of_today(pulled: Client) -> None:

@@ -225,8 +225,8 @@ def test_check_gives_warnings_once_and_succeeds(client: Client) -> None:
 def test_check_tells_what_is_not_carried_out(client: Client) -> None:
     write(client, EXAMPLE.read_text("utf-8"))
     said = client.ok("policy", "check")
-    assert any("tell, wait, cancel, extend, act, mark.field" in line for line in said["remarks"])
-    assert any("pools.华东公海.unclaimed, limits.backlog" in line for line in said["remarks"])
+    assert any("tell、wait、cancel、extend、act、mark.field" in line for line in said["remarks"])
+    assert any("pools.华东公海.unclaimed、limits.backlog" in line for line in said["remarks"])
 
 
 def test_a_file_anywhere_can_be_checked(tmp_path: Path, client: Client) -> None:

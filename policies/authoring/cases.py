@@ -44,7 +44,7 @@ _SOURCES = (*EVENTS, "people")
 _UNKNOWN = frozenset({"undecided", "未判断", "数据不足", "unentschieden"})
 _PROTECTS = frozenset({"protects", "保护", "schützt"})
 _IN_FULL = frozenset({"in full", "complete", "完整"})
-_NOT_PULLED = frozenset({"not pulled", "未读取"})
+_NOT_PULLED = frozenset({"not pulled", "未拉取", "未读取"})
 _SINCE = ("since ", "自 ")
 
 

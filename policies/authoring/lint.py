@@ -122,7 +122,7 @@ def _idle_protections(policy: Policy, places: Places) -> Iterator[Problem]:
         if not kinds & protection.kinds and position[0] != places.top[0]:
             continue
         if not kinds & protection.kinds:
-            named = ", ".join(sorted(protection.kinds))
+            named = places.listed(sorted(protection.kinds))
             yield places.found(position, "no_such_kind", name=protection.id, kinds=named)
             continue
         for rule in against:

@@ -217,7 +217,8 @@ def _used(words: Words, clause: Node | None, policy: Policy) -> str:
     """Where a number decides: in a comparison, in a term of a score, or in what a limit counts."""
     if clause is None:
         return words.say("thresholds.param")
-    if policy.limits.money is not None and clause == policy.limits.money.of.tree:
+    counted = policy.limits.money
+    if isinstance(clause, Rank) or (counted is not None and clause == counted.of.tree):
         return words.teller.noun(clause)
     return words.teller.sentence(clause) if clause.type is Type.BOOLEAN else _term(words, clause)
 

@@ -106,13 +106,15 @@ def test_an_older_version_is_said_with_its_place(path: Path, language: str) -> N
 def test_words_that_are_kept_and_not_carried_out_are_named(path: Path, language: str) -> None:
     lines = said(FULL, path, language)
     assert len(lines) == 5
+    separator = message(language, "list.separator")
     for rule, words in (
-        ("back", "tell, wait, cancel, extend, act, mark.field"),
-        ("gone", "review, revisit"),
-        ("wake", "todo"),
+        ("back", ["tell", "wait", "cancel", "extend", "act", "mark.field"]),
+        ("gone", ["review", "revisit"]),
+        ("wake", ["todo"]),
     ):
-        assert message(language, "policy.marks_only", rule=rule, words=words) in lines
-    kept = "pools.North.unclaimed, limits.backlog"
+        shown = separator.join(words)
+        assert message(language, "policy.marks_only", rule=rule, words=shown) in lines
+    kept = separator.join(["pools.North.unclaimed", "limits.backlog"])
     assert message(language, "policy.kept", words=kept) in lines
     assert not any("late" in line for line in lines)
 

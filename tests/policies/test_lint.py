@@ -137,6 +137,13 @@ rules:
     assert any("'d' protects nobody" in item for item in found)
 
 
+def test_kinds_are_listed_as_the_language_does() -> None:
+    text = "protect: [{id: a, when: open_deals > 0, from: [void, pool]}]\n"
+    policy = parse_policy(f"{HEAD}{text}rules: [{{task: t, when: open_deals = 0}}]\n")
+    found = [str(problem) for problem in lint(policy, signed=None, language="zh-CN")]
+    assert any("“a”针对 pool、void 类规则，而策略中没有这类规则" in item for item in found)
+
+
 def test_a_protection_that_always_holds_is_said_to_protect_everybody() -> None:
     text = "protect: [{id: p, when: open_deals >= 0, from: [void]}]\nrules:\n"
     text += "  - {void: v, reason: no_intent, when: open_deals > 1, mark: {tag: v}}\n"

@@ -174,14 +174,14 @@ def test_one_renderer_for_numbers_and_dates(
 
 LABELS = {
     "orders_count()": ("订单数", "orders", "Aufträge"),
-    "orders_count(365)": ("近365天订单数", "orders in 365 days", "Aufträge in 365 Tagen"),
+    "orders_count(365)": ("近 365 天订单数", "orders in 365 days", "Aufträge in 365 Tagen"),
     "orders_amount(90)": (
-        "近90天订单金额",
+        "近 90 天订单金额",
         "amount of orders in 90 days",
         "Auftragswert in 90 Tagen",
     ),
     "complaints_count(365, fault = 'ours')": (
-        "近365天投诉数（责任方 = 我方）",
+        "近 365 天投诉数（责任方 = 我方）",
         "complaints in 365 days (responsible = us)",
         "Reklamationen in 365 Tagen (verantwortlich = wir)",
     ),
@@ -191,7 +191,7 @@ LABELS = {
         "letzter Kontakt (Art eines von (Besuch, Anruf) und nicht automatisch)",
     ),
     "orders_count(30, days_since(warranty_until) > 4.5 OR currency = 'it''s')": (
-        "近30天订单数（距今天数(质保期至) > 4.5 或 币种 = “it's”）",
+        "近 30 天订单数（距今天数(质保期至) > 4.5 或 币种 = “it's”）",
         'orders in 30 days (days since(warranty until) > 4.5 or currency = "it\'s")',
         "Aufträge in 30 Tagen (Tage seit(Gewährleistung bis) > 4.5 oder Währung = „it's“)",
     ),
@@ -227,7 +227,7 @@ def test_inputs_are_named_in_words(name: str) -> None:
 
 
 def test_formulas_and_tables_have_labels_too() -> None:
-    assert metric_label("zh-CN", "on_time_rate", 365) == "近365天按时付款率"
+    assert metric_label("zh-CN", "on_time_rate", 365) == "近 365 天按时付款率"
     assert table_label("de", "orders") == "Aufträge"
     assert table_label("de", "elsewhere") == "elsewhere"
     assert condition_words("zh-CN", "deals", "state = 'won'") == "状态 = 赢单"
@@ -241,7 +241,7 @@ def said(name: str, kind: str, value: str | int | bool | None, state: str = "kno
 
 def test_facts_are_said_with_their_values() -> None:
     assert said("orders_count(365)", "integer", 1200) == [
-        "近365天订单数 1,200",
+        "近 365 天订单数 1,200",
         "orders in 365 days: 1,200",
         "Aufträge in 365 Tagen: 1.200",
     ]

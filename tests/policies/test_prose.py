@@ -184,7 +184,7 @@ def test_a_fact_is_told_in_english(text: str, sentence: str) -> None:
         (
             "zh-CN",
             "complaints_open(fault = 'ours' AND days_since(happened_at) > 7) > 0",
-            "有责任方为我方且投诉时间距今超过 **7** 天的未处理完的投诉",
+            "有责任方为我方且投诉时间距今超过 **7** 天的未结投诉",
         ),
         (
             "en",
@@ -194,7 +194,7 @@ def test_a_fact_is_told_in_english(text: str, sentence: str) -> None:
         (
             "zh-CN",
             "orders_count(90, amount > 5000 AND NOT confirmed) > 2",
-            "近 **90** 天金额大于 **5,000** 且未确认的订单数大于 **2**",
+            "近 **90** 天金额大于 **5,000** 且未确认的订单数多于 **2**",
         ),
         (
             "de",
@@ -223,13 +223,18 @@ def test_a_fact_is_told_in_english(text: str, sentence: str) -> None:
         (
             "zh-CN",
             "rate(complaints_open, open_deals, min_n: 1) > 0.2",
-            "未处理完的投诉与进行中商机之比大于 **20**%",
+            "未结投诉与进行中商机之比大于 **20**%",
         ),
         (
             "zh-CN",
             "days_since(last_order_at) > greatest(180, 2 * orders_count())",
             "最近下单（从未有过则取创建日期）距今天数超过以下两者中的较大者："
             "**180**、**2** \xd7 订单数",
+        ),
+        (
+            "zh-CN",
+            "days_since(greatest(last_followup_at, owned_since)) >= 90",
+            "最近有效跟进、现负责人接手日期中的较晚者距今至少 **90** 天",
         ),
         (
             "de",

@@ -586,6 +586,16 @@ def test_each_threshold_says_the_smallest_condition_that_it_decides() -> None:
     }
 
 
+@pytest.mark.parametrize("language", ["zh-CN", "en", "de"])
+def test_a_rank_in_the_table_of_thresholds_is_no_sentence(language: str) -> None:
+    head = "policy: 2\nname: ranked\nrules:\n"
+    policy = parse_policy(f"{head}- {{task: t, when: abc(orders_amount(90)) = 'A'}}\n")
+    page = render_signoff(policy, language, signed=None)
+    rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| t #")]
+    assert len(rows) == 3
+    assert all(not row[2].endswith((".", "。")) for row in rows)
+
+
 def test_a_parameter_of_a_library_that_decides_nothing_is_not_signed(tmp_path: Path) -> None:
     base = (
         "policy: 2\nname: base\n"
