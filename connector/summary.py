@@ -205,9 +205,11 @@ def row_lines(row: PlanRow, titles: Titles, *, waits: bool = False) -> list[str]
 
 
 def missing_names(names: Iterable[str], language: str) -> str:
-    """What is missing, in the words of the language."""
+    """What is missing, in the words of the language; where nothing is, what there is decides
+    nothing."""
     separator = message(language, "list.separator")
-    return separator.join(input_label(language, name) for name in names)
+    shown = separator.join(input_label(language, name) for name in names)
+    return shown or message(language, "row.few")
 
 
 def _write(primitive: Primitive, language: str) -> str:

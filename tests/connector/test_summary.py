@@ -16,6 +16,7 @@ from connector.summary import (
     Voice,
     apply_lines,
     init_lines,
+    missing_names,
     plan_lines,
     preview,
     runs_lines,
@@ -49,6 +50,14 @@ def test_a_new_workspace_says_what_was_written_and_what_comes_next() -> None:
     lines = init_lines([Path("a/highseas.yaml")], "zh-CN", "highseas -C a")
     assert lines == ["已写入 a/highseas.yaml", "下一步：highseas -C a check"]
     assert init_lines([], "en", "highseas") == ["Next: highseas check"]
+
+
+def test_what_is_not_decided_although_nothing_is_missing_says_why() -> None:
+    few = {language: missing_names((), language) for language in LANGUAGES}
+    assert few["zh-CN"] == "样本太少，或数值无法相互比较"
+    assert few["en"] == "too few cases, or values that do not compare"
+    assert all(few.values())
+    assert missing_names(["orders_count"], "zh-CN") == "订单数"
 
 
 def test_who_is_asked_to_stop_is_named() -> None:

@@ -59,6 +59,15 @@ def outside_of_blocks(page: str) -> str:
     return re.sub(r"```.*?```", "", page, flags=re.DOTALL)
 
 
+def sections(page: str) -> list[str]:
+    return re.split(r"\n(?=#)", outside_of_blocks(page))
+
+
+def paragraphs(page: str) -> list[str]:
+    parts = re.split(r"\n{2,}", outside_of_blocks(page))
+    return [part for part in parts if part and not part.startswith("#")]
+
+
 def code_words(text: str) -> set[str]:
     return {word for code in CODE.findall(text) for word in WORD.findall(code)}
 
@@ -157,14 +166,9 @@ def language_words() -> set[str]:
     return named.union(*map(keys, shapes), KINDS, LANGUAGES, policy_commands.commands)
 
 
-@pytest.mark.parametrize(
-    "part", range(ENGLISH.count("\n#") + 1), ids=lambda part: f"section {part}"
-)
+@pytest.mark.parametrize("part", range(len(sections(ENGLISH))))
 def test_a_section_uses_the_same_words_of_the_language_on_both_pages(part: int) -> None:
-    said = [
-        code_words(outside_of_blocks(re.split(r"\n(?=#)", page)[part])) & language_words()
-        for page in (ENGLISH, CHINESE)
-    ]
+    said = [code_words(sections(page)[part]) & language_words() for page in (ENGLISH, CHINESE)]
     assert said[0] == said[1]
 
 
@@ -178,13 +182,19 @@ def test_the_conditions_of_both_pages_use_the_same_words() -> None:
 
 def test_every_figure_of_the_english_prose_stands_on_the_chinese_page() -> None:
     """Paragraph by paragraph; examples may have figures of their own."""
-    said = [
+    english, chinese = (
         [
             {figure.replace(" ", "") for figure in FIGURE.findall(CODE.sub("", part))}
-            for part in re.split(r"\n{2,}", outside_of_blocks(page))
-            if not part.startswith("#")
+            for part in paragraphs(page)
         ]
         for page in (ENGLISH, CHINESE)
-    ]
-    for english, chinese in zip(*said, strict=True):
-        assert english <= chinese
+    )
+    missing = [ours - theirs for ours, theirs in zip(english, chinese, strict=True)]
+    assert not any(missing), missing
+
+
+def test_every_sentence_has_its_counterpart() -> None:
+    """The English page has a sentence on each line; a Chinese one ends with its own full stop."""
+    for english, chinese in zip(paragraphs(ENGLISH), paragraphs(CHINESE), strict=True):
+        if not english.startswith("|"):
+            assert len(english.splitlines()) == max(1, chinese.count("。")), chinese
