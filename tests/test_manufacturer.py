@@ -222,5 +222,5 @@ def test_the_statement_to_sign_is_chinese_and_tells_what_is_not_carried_out() ->
     ):
         assert word in text
     remarks = "\n".join(policy_remarks(policy, EXAMPLE, "zh-CN", WORKDAY))
-    assert "tell, wait, cancel, extend, act, mark.field" in remarks
-    assert "pools.华东公海.unclaimed, limits.backlog" in remarks
+    assert "tell、wait、cancel、extend、act、mark.field" in remarks
+    assert "pools.华东公海.unclaimed、limits.backlog" in remarks
