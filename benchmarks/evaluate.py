@@ -101,6 +101,8 @@ def product(world: World, rules: int) -> Figures:
         for statement in action_statements(policy):
             connection.execute(statement)
         meter.lap("actions")
+        judged = connection.execute("SELECT count(*) FROM actions").fetchall()[0][0]
+        meter.pause()
         rows = 0
         sums: list[tuple[object, ...]] = []
         for numbers in rule_batches(connection):
@@ -112,7 +114,7 @@ def product(world: World, rules: int) -> Figures:
             meter.lap("evidence")
             sums += _sums(connection, numbers, compiled)
             meter.pause()
-        return meter.result() | {"rows": rows, "sums": sums}
+        return meter.result() | {"rows": rows, "judged": judged, "sums": sums}
 
 
 def _context(policy: Policy) -> PlanContext:
@@ -338,13 +340,13 @@ def show(figures: Figures) -> None:
         print(_line(name, value, bar if whole or name not in memory_bars else None, unit))
     for number, run in figures["growth"].items():
         laps = {name: 1e3 * lap["wall"] for name, lap in run["laps"].items()}
-        by_rule = laps["findings"] + laps["actions"]
+        by_answer = 1e3 * laps["actions"] / max(1, run["judged"])
         by_row = 1e3 * (laps["gather"] + laps["evidence"]) / max(1, run["rows"])
         print(
             f"  {number:>4} rules: compile {laps['compile']:4.0f} ms, thresholds "
-            f"{laps['thresholds']:5.0f} ms, findings and actions {by_rule:7.0f} ms, "
-            f"{by_rule / number:5.1f} a rule, {run['rows']:,} rows, {by_row:5.1f} us a row, "
-            f"{run['wall']:.2f} s, {run['peak_mb']:.0f} MB"
+            f"{laps['thresholds']:4.0f} ms, findings {laps['findings'] / number:5.1f} ms a rule, "
+            f"{run['judged']:,} actions at {by_answer:.2f} us, {run['rows']:,} rows at "
+            f"{by_row:.1f} us, {run['wall']:.2f} s, {run['peak_mb']:.0f} MB"
         )
 
 
