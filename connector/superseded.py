@@ -43,7 +43,8 @@ def keep_superseded(
 
     `made`: of each table that was made anew, a condition for the rows of which that holds; what
     stood there before is in `leaving(table)`. `known`: the objects that were staged before. A
-    record of theirs that came without a time of recording was recorded since.
+    record of theirs that came without a time of recording, or with one from before the last pull,
+    which did not show it, counts as recorded since: it was made then, or brought back.
     """
     if not (known and made):
         return
@@ -55,7 +56,10 @@ def keep_superseded(
         for table, rows in made.items()
     ]
     connection.execute(f"CREATE OR REPLACE TEMP TABLE came AS {' UNION ALL '.join(came)}")
-    changed = ["SELECT source, id FROM came WHERE recorded_at IS NULL"]
+    changed = [
+        "SELECT c.source, c.id FROM came c JOIN pulls p ON p.object = c.source "
+        "WHERE c.recorded_at IS NULL OR c.recorded_at < p.pulled_at"
+    ]
     for table, rows in made.items():
         changed += [
             f"SELECT source, id FROM {leaving(table)} ANTI JOIN (SELECT {_digest(table)} AS d "

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from connector.shrink import ShrunkenPullError
-from tests.connector.pull_world import World, call, deal, make_world, order
+from tests.connector.pull_world import MORNING, World, call, deal, make_world, order
 
 DEALS = "SELECT id, customer, amount FROM deals ORDER BY id"
 
@@ -145,6 +146,44 @@ def test_a_record_that_was_deleted_and_brought_back_was_away(world: World) -> No
     world.pull()
     found = [ids(world, DEALS, day) for day in (14, 15, 16)]
     assert found == [["d1", "d2", "d3"], ["d1", "d3"], ["d1", "d2", "d3"]]
+
+
+RECORDED = "2026-05-13T10:00:00+08:00"
+
+
+@pytest.mark.parametrize("away", ["deleted", "elsewhere"])
+def test_a_record_that_came_back_was_away_whenever_it_was_recorded(
+    world: World, away: str
+) -> None:
+    world.mapping = world.mapping.replace(
+        "happened_at: Call_Start_Time,", "happened_at: Call_Start_Time, recorded_at: Recorded,"
+    )
+    there = call(1, "Accounts", "1", Recorded=RECORDED)
+    world.crm.rows["Calls"][0] = there
+    world.pull()
+    world.later(days=1)
+    world.crm.changed = {"Calls": [call(1, "Leads", "1", Recorded=RECORDED)]}
+    if away == "deleted":
+        world.crm.changed, world.crm.deleted = {}, {"Calls": ["c1"]}
+    world.pull()
+    world.later(days=1)
+    world.crm.deleted, world.crm.changed = {}, {"Calls": [there]}
+    world.pull()
+    sql = "SELECT id FROM activities WHERE id = 'c1'"
+    found = [ids(world, sql, day) for day in (15, 16, 17)]
+    assert found == [["c1"], [], ["c1"]]
+
+
+def test_what_was_recorded_between_two_pulls_was_there(world: World) -> None:
+    world.mapping = world.mapping.replace(
+        "happened_at: Call_Start_Time,", "happened_at: Call_Start_Time, recorded_at: Recorded,"
+    )
+    world.pull()
+    world.later(days=1)
+    recorded = (MORNING + timedelta(days=1, hours=1)).isoformat()
+    world.crm.changed = {"Calls": [call(4, "Accounts", "1", Recorded=recorded)]}
+    world.pull()
+    assert "c4" in ids(world, "SELECT id FROM activities", 15)
 
 
 def test_a_record_of_which_one_table_changes_keeps_its_rows_in_the_others(world: World) -> None:
