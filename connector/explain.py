@@ -12,7 +12,7 @@ import duckdb
 import msgspec
 
 from connector.engine import fill_inputs, source_states
-from connector.errors import ConfigurationError, RefusedError
+from connector.errors import ConfigurationError, FileProblems, RefusedError
 from connector.grounds import Grounds, gather_grounds
 from connector.journal import Journal
 from connector.journal_model import Episode
@@ -80,7 +80,8 @@ class CustomerExplanation:
 def explain_as_planned(
     workspace: Workspace, wanted: str, plan_id: str, today: date | None = None
 ) -> CustomerExplanation:
-    """Explain one customer from what had been seen when a plan was made, and as of its moment.
+    """Explain one customer from what a plan saw, as of its moment and with its params, if the
+    policy still has them.
 
     Raises RefusedError when there is no such plan, or it takes a run back.
     """
@@ -93,7 +94,17 @@ def explain_as_planned(
     # what was seen in the very moment was seen for the plan
     known_by = moment if replayed else plan.created_at + timedelta(microseconds=1)
     as_of = AsOf(moment, workspace.zone, known_by)
-    return replace(explain_customer(workspace, wanted, as_of, today), plan=plan)
+    policy = _policy_of(workspace, plan)
+    return replace(_explained(workspace, policy, wanted, as_of, today), plan=plan)
+
+
+def _policy_of(workspace: Workspace, plan: Plan) -> Policy:
+    """The policy with the params of the plan; as it is, if it does not take them any more."""
+    overrides = dict(item.split("=", 1) for item in plan.header.overrides)
+    try:
+        return load_client_policy(workspace, overrides)
+    except (ConfigurationError, FileProblems):
+        return load_client_policy(workspace)
 
 
 def explain_customer(
@@ -104,7 +115,12 @@ def explain_customer(
 
     Raises ConfigurationError when no customer, or more than one, answers to that.
     """
-    policy = load_client_policy(workspace)
+    return _explained(workspace, load_client_policy(workspace), wanted, as_of, today)
+
+
+def _explained(
+    workspace: Workspace, policy: Policy, wanted: str, as_of: AsOf, today: date | None
+) -> CustomerExplanation:
     warehouse = Warehouse(workspace)
     refuse_lacking(policy, workspace, warehouse)
     written = policy if workspace.status_field else policy.without_status()

@@ -57,12 +57,12 @@ def test_nobody_and_too_many_are_told_apart(pulled: Client) -> None:
     assert f"Accounts:{first}, Accounts:{second}" in several.err
 
 
-def test_what_is_missing_is_named_in_words(pulled: Client) -> None:
-    record = accounts(pulled)[0]
+def test_what_is_missing_is_named_in_words(client: Client) -> None:
+    record = accounts(client)[0]
     order = {"Subject": "unpriced", "Account_Name": record, "Grand_Total": None}
-    pulled.store.insert("Sales_Orders", [order | {"Created_Time": "2026-01-05T10:00:00+08:00"}])
-    pulled.ok("pull", "--full")
-    answer = pulled.run("policy", "explain", record, "--as-of", "2026-02-01")
+    client.store.insert("Sales_Orders", [order | {"Created_Time": "2026-01-05T10:00:00+08:00"}])
+    client.ok("pull")
+    answer = client.run("policy", "explain", record, "--as-of", "2026-02-01")
     assert "客户分层：数据不足，未判断" in answer.out
     assert "数据不足，未判断：近 365 天订单金额" in answer.out
 
@@ -137,6 +137,32 @@ def test_a_plan_is_explained_from_what_it_saw(shop: Shop) -> None:
     shop.write_policy(QUIET.replace("quiet'", "still'"))
     told = explain_as_planned(shop.workspace, str(ref), before.id, shop.clock().date())
     assert "it has been changed since that plan" in "\n".join(explanation_lines(told, "en"))
+
+
+def test_a_plan_of_a_past_day_is_explained_from_what_had_been_seen_before_that_day(
+    shop: Shop,
+) -> None:
+    (ref,) = shop.customers(1, industry="quiet")
+    shop.plan()
+    shop.later(days=1)
+    day = shop.clock().date().isoformat()
+    shop.crm.edit(ref, industry="busy")
+    shop.later(days=1)
+    plan = shop.plan(as_of=day)
+    assert [count.matched for count in plan.header.rules] == [1]
+    assert stages(shop, str(ref), plan) == [1]
+
+
+def test_a_plan_with_other_params_is_explained_with_them(shop: Shop) -> None:
+    given = QUIET.replace("name: ", "params: {word: quiet}\nname: ").replace("'quiet'", "$word")
+    shop.write_policy(given)
+    (ref,) = shop.customers(1, industry="still")
+    plan = shop.plan(overrides={"word": "still"})
+    assert stages(shop, str(ref), plan) == [1]
+    assert not explain_as_planned(shop.workspace, str(ref), plan.id).other_policy
+    shop.write_policy(QUIET)
+    assert stages(shop, str(ref), plan) == [0]
+    assert explain_as_planned(shop.workspace, str(ref), plan.id).other_policy
 
 
 def test_what_no_policy_decided_is_not_explained(shop: Shop) -> None:
