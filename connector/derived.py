@@ -11,6 +11,7 @@ from connector.facts import FactsBuild, leaving
 from connector.incoming import MISSING
 from connector.mapping import CompiledMapping
 from connector.needs import BURST, EMAIL_VALID, MASS, PHONE_VALID, Needs
+from connector.superseded import remember_flags
 from connector.warehouse_tables import get_meta, set_meta
 
 _CONTACTS = frozenset({PHONE_VALID, EMAIL_VALID})
@@ -29,6 +30,11 @@ class Derived:
         known = frozenset(get_meta(connection, "derived").split("\n"))
         self._rules_changed = get_meta(connection, "contact_rules") != contacts.rules_key(needs)
         self.missing = needs.derived - (known - _CONTACTS if self._rules_changed else known)
+
+    @property
+    def known_flags(self) -> frozenset[str]:
+        """The flags of activities that are wanted, and that the load before filled too."""
+        return (self._needs.derived & _FLAGS) - self.missing
 
     def record(self) -> None:
         set_meta(self._connection, "derived", "\n".join(sorted(self._needs.derived)))
@@ -50,6 +56,7 @@ class Derived:
         scope = "true" if self.missing & _FLAGS else build.scopes.get("activities")
         if flags and scope:
             changed = None if scope == "true" else (scope, leaving("activities"))
+            remember_flags(self._connection, build.made.get("activities", "false"))
             mark(self._connection, self._mapping.zone, bursts=BURST in flags, changed=changed)
 
     def _not_shown(self, column: str) -> frozenset[str]:

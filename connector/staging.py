@@ -140,7 +140,8 @@ class _Load:
             history.append_people(connection, place, loading.now)
         if not anew:
             known = get_pulls(connection)
-            keep_superseded(connection, place, build.made, known, loading.now)
+            flags = derived.known_flags
+            keep_superseded(connection, place, build.made, known, flags, loading.now)
 
     def _today(self) -> date:
         row = self._connection.execute(

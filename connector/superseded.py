@@ -30,6 +30,17 @@ _KEPT: Mapping[str, Mapping[str, str]] = {
     },
 }
 _SAME_RECORD = "ON r.source = t.source AND r.id = t.id"
+# Activities have flags that hang on what stands beside them.
+_FLAGGED = "activities"
+
+
+def remember_flags(connection: duckdb.DuckDBPyConnection, came: str) -> None:
+    """Keep how activities are flagged that a build did not make, before it marks them anew: what
+    came or went beside them may change it. `came`: a condition for those that it made."""
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE flagged AS "
+        f"FROM {_FLAGGED} WHERE ({came}) IS NOT true AND (mass OR burst)"
+    )
 
 
 def keep_superseded(
@@ -37,6 +48,7 @@ def keep_superseded(
     directory: Path,
     made: Mapping[str, str],
     known: Collection[str],
+    flags: Collection[str],
     at: datetime,
 ) -> None:
     """Keep how the records stood that a build changed.
@@ -45,13 +57,14 @@ def keep_superseded(
     stood there before is in `leaving(table)`. `known`: the objects that were staged before. A
     record of theirs that came without a time of recording, or with one from before the last pull,
     which did not show it, counts as recorded since: it was made then, or brought back.
+    `flags`: those of activities that were known before, and are now.
     """
     if not (known and made):
         return
     listed = ", ".join(map(literal, sorted(known)))
     came = [
-        f"SELECT source, id, recorded_at FROM {table} ANTI JOIN (SELECT {_digest(table)} AS d "
-        f"FROM {leaving(table)}) o ON o.d = {_digest(table)} "
+        f"SELECT source, id, recorded_at FROM {table} ANTI JOIN (SELECT {_told(table, flags)} AS d "
+        f"FROM {leaving(table)}) o ON o.d = {_told(table, flags)} "
         f"WHERE ({rows}) AND source IN ({listed})"
         for table, rows in made.items()
     ]
@@ -62,17 +75,46 @@ def keep_superseded(
     ]
     for table, rows in made.items():
         changed += [
-            f"SELECT source, id FROM {leaving(table)} ANTI JOIN (SELECT {_digest(table)} AS d "
-            f"FROM {table} WHERE {rows}) n ON n.d = {_digest(table)}",
+            f"SELECT source, id FROM {leaving(table)} ANTI JOIN (SELECT {_told(table, flags)} AS d "
+            f"FROM {table} WHERE {rows}) n ON n.d = {_told(table, flags)}",
             f"SELECT t.source, t.id FROM {leaving(table)} t SEMI JOIN came r {_SAME_RECORD}",
         ]
+    if flags and _FLAGGED in made:
+        changed += _reflagged(f"({made[_FLAGGED]}) IS NOT true", flags)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE changed AS {' UNION '.join(changed)}")
     if connection.execute("SELECT EXISTS (FROM changed)").fetchone() == (True,):
-        _write(connection, directory, made, at)
+        _write(connection, directory, made, flags, at)
+
+
+def _reflagged(stayed: str, flags: Collection[str]) -> Iterator[str]:
+    """Records of activities that a build did not make, of which a flag is another one now."""
+    flagged = f"(FROM {_FLAGGED} WHERE {stayed} AND ({' OR '.join(sorted(flags))}))"
+    for those, others in (("flagged", flagged), (flagged, "flagged")):
+        yield (
+            f"SELECT source, id FROM {those} ANTI JOIN (SELECT {_told(_FLAGGED, flags)} AS d "
+            f"FROM {others}) o ON o.d = {_told(_FLAGGED, flags)}"
+        )
+
+
+def _stayed(table: str, came: str, flags: Collection[str]) -> str:
+    """Rows that a build did not make, as they stood before it."""
+    rows = f"FROM {table} WHERE ({came}) IS NOT true"
+    if table != _FLAGGED or not flags:
+        return rows
+    former = ", ".join(f"f.{flag} AS {flag}" for flag in sorted(flags))
+    digest = _told(table, ())
+    return (
+        f"SELECT t.* EXCLUDE (d) REPLACE ({former}) FROM (SELECT *, {digest} AS d {rows}) t "
+        f"LEFT JOIN (SELECT DISTINCT ON (d) {digest} AS d, mass, burst FROM flagged) f ON f.d = t.d"
+    )
 
 
 def _write(
-    connection: duckdb.DuckDBPyConnection, directory: Path, made: Mapping[str, str], at: datetime
+    connection: duckdb.DuckDBPyConnection,
+    directory: Path,
+    made: Mapping[str, str],
+    flags: Collection[str],
+    at: datetime,
 ) -> None:
     """All rows that the changed records had, in whichever tables."""
     moment = f"{moment_literal(utc_without_zone(at))} AS until"
@@ -80,9 +122,8 @@ def _write(
     for table in EVENTS:
         before = table
         if table in made:
-            before = (
-                f"(FROM {leaving(table)} UNION ALL FROM {table} WHERE ({made[table]}) IS NOT true)"
-            )
+            stayed = _stayed(table, made[table], flags)
+            before = f"(FROM {leaving(table)} UNION ALL BY NAME ({stayed}))"
         rows = f"SELECT t.*, {moment} FROM {before} t SEMI JOIN changed r {_SAME_RECORD}"
         name = identifier(f"stood {table}")
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {rows}")
@@ -99,9 +140,9 @@ def _write_any(
         write_rows(connection, directory, table, at, rows)
 
 
-def _digest(table: str) -> str:
-    """One number for all that the CRM says in a row."""
-    told = (column.name for column in EVENTS[table].columns if not column.derived)
+def _told(table: str, flags: Collection[str]) -> str:
+    """One number for all that the CRM says in a row, and for these of its flags."""
+    told = (c.name for c in EVENTS[table].columns if not c.derived or c.name in flags)
     return f"hash({', '.join(map(identifier, told))})"
 
 

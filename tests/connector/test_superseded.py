@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from connector.bursts import MASS_CUSTOMERS
+from connector.needs import Needs
 from connector.shrink import ShrunkenPullError
 from tests.connector.pull_world import MORNING, World, call, deal, make_world, order
 
+MASS = "SELECT id, count(*) FROM activities WHERE mass GROUP BY id ORDER BY id"
 DEALS = "SELECT id, customer, amount FROM deals ORDER BY id"
 
 
@@ -152,9 +155,7 @@ RECORDED = "2026-05-13T10:00:00+08:00"
 
 
 @pytest.mark.parametrize("away", ["deleted", "elsewhere"])
-def test_a_record_that_came_back_was_away_whenever_it_was_recorded(
-    world: World, away: str
-) -> None:
+def test_a_record_that_came_back_was_away_whenever_it_was_recorded(world: World, away: str) -> None:
     world.mapping = world.mapping.replace(
         "happened_at: Call_Start_Time,", "happened_at: Call_Start_Time, recorded_at: Recorded,"
     )
@@ -213,3 +214,29 @@ def test_a_row_that_comes_to_a_known_record_was_not_there(world: World) -> None:
     sql = "SELECT id FROM orders ORDER BY id", "SELECT id FROM returns ORDER BY id"
     assert [ids(world, each, 15) for each in sql] == [["o1", "o2", "o3"], ["o3"]]
     assert [ids(world, each, 16) for each in sql] == [["o1", "o2", "o3"], ["o1", "o3"]]
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_what_counted_as_a_mass_edit_stays_one_in_the_past(world: World, full: bool) -> None:
+    """Of an import of old calls one is deleted, then another."""
+    world.mapping = world.mapping.replace(
+        "happened_at: Call_Start_Time,",
+        "happened_at: Call_Start_Time, recorded_at: Recorded, owner_id: Who,",
+    )
+    imported = [
+        call(number, "Accounts", str(number), Recorded=RECORDED, Who="7")
+        for number in range(10, 10 + MASS_CUSTOMERS)
+    ]
+    world.crm.rows["Calls"] += imported
+    needs = Needs(derive=frozenset({"mass"}))
+    world.pull(needs)
+    before = world.ask(MASS)
+    for deleted in ("c10", "c11"):
+        world.later(days=1)
+        world.crm.deleted = {"Calls": [deleted]}
+        world.crm.rows["Calls"] = [row for row in world.crm.rows["Calls"] if row["id"] != deleted]
+        world.pull(needs, full=full)
+    assert [count for _, count in before] == [1] * MASS_CUSTOMERS
+    assert world.ask_of(15, MASS) == before
+    assert world.ask_of(16, MASS) == world.ask(MASS) == []
+    assert len(files(world, "activities")) == 2
