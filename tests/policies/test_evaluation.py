@@ -436,6 +436,21 @@ def test_quintiles_keep_ties_together_and_five_is_the_largest() -> None:
 
 
 @pytest.mark.parametrize(
+    ("condition", "members"),
+    [
+        ("<> 3", [0, 1, 2, 3, 6, 7, 8, 9]),
+        (">= 2.5", [4, 5, 6, 7, 8, 9]),
+        ("BETWEEN 2 AND 3", [3, 4, 5]),
+        ("IN (1, 5)", [0, 1, 2, 8, 9]),
+    ],
+)
+def test_a_fifth_is_compared_like_any_number(condition: str, members: list[int]) -> None:
+    world = population(["1", "1", "1", "2", "3", "4", "5", "6", "7", "7"])
+    found = classes(world, f"quintile(orders_amount()) {condition}")
+    assert [place for place, held in enumerate(found) if held] == members
+
+
+@pytest.mark.parametrize(
     "world",
     [
         population(["1", "2", "3", "4"]),

@@ -558,6 +558,17 @@ def test_a_score_is_told_once_and_named_where_it_is_used() -> None:
     assert "the public holidays of Bavaria (Germany)" in english
 
 
+def test_a_score_of_no_points_is_nought() -> None:
+    text = """policy: 2
+name: none
+scores: {keen: {terms: [{when: orders_count() > 1, points: 0}]}}
+rules:
+  - {task: call, when: orders_count() > keen, mark: {tag: call}}
+"""
+    page = render_signoff(parse_policy(text, "policy.yaml"), "en", signed=None)
+    assert "- **keen**\n  - 0.\n" in page
+
+
 def test_each_threshold_says_the_smallest_condition_that_it_decides() -> None:
     scored = parse_policy(SCORED, "policy.yaml")
     page = render_signoff(scored, "de", signed=None)
